@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -83,5 +84,31 @@ func TestWhatIsFoundWasNotStartedWithWhatWasDeclaredSince(t *testing.T) {
 		}
 		b.Must(clustertest.Configure(declared(nil, []string{"extra"}), 2))
 		b.Must(b.StartOf("vm:b", "node3"))
+	}
+}
+
+// TestARestoredServiceHoldsWhatItMayRunOn: a backup was made while a VM ran on a disk that it was
+// declared without, and with another one that it was to have at its next start. Which of them it
+// has when the backup is restored is not known, so both are its own until it is found.
+func TestARestoredServiceHoldsWhatItMayRunOn(t *testing.T) {
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
+	b.Must(clustertest.Configure(declared([]string{"before"}, nil), 1))
+	b.Running("vm:a", "node1")
+	b.Must(clustertest.Configure(declared([]string{"since"}, nil), 2))
+	backup, err := json.Marshal(b.S)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := &clustertest.Book{T: t, S: &cluster.State{}, At: b.At}
+	fresh.Must(cluster.Restore{State: backup, By: "root"})
+	fresh.Must(clustertest.Configure(declared(nil, nil), 3))
+	for _, disk := range []string{"before", "since"} {
+		fresh.Refused(clustertest.Configure(declared(nil, []string{disk}), 4), "disk "+disk+" was started writable by vm:a")
+	}
+	fresh.Up("node2", "node2-boot-9")
+	fresh.Must(seenOn(fresh, "node2", resources.Observation{Condition: resources.Running,
+		Disks: []resources.Disk{{Identity: "disk-vm:a"}, {Identity: "since"}}}))
+	if a := fresh.Service("vm:a"); a.Astray != nil {
+		t.Errorf("it has what was declared when the backup was made, and is astray: %s", a.Astray.Drift)
 	}
 }

@@ -17,7 +17,8 @@ const (
 
 // Answer lets a function answer what the daemons of other nodes ask this one, for as long as the
 // Wire is open. It may be called from several goroutines, and must return soon.
-func (w *Wire) Answer(answer func(question []byte) []byte) error {
+// The connection that the function gets is only for telling who asks.
+func (w *Wire) Answer(answer func(asker net.Conn, question []byte) []byte) error {
 	return w.handle(channelQuestion, func(connection net.Conn) {
 		defer connection.Close()
 		connection.SetDeadline(time.Now().Add(questionTimeout))
@@ -25,7 +26,11 @@ func (w *Wire) Answer(answer func(question []byte) []byte) error {
 		if err != nil {
 			return // whoever asked learns it by the end of the connection
 		}
-		writeBounded(connection, answer(question))
+		asker := connection
+		if known, is := connection.(*wireConn); is {
+			asker = known.Conn // the Gate was asked about this one
+		}
+		writeBounded(connection, answer(asker, question))
 	})
 }
 

@@ -106,6 +106,25 @@ func (d Drift) Names() string {
 	return strings.Join(append(names, d.Added...), ", ")
 }
 
+// JoinDisks are the disks of both lists, for a guest that has one of them and nobody knows which. A
+// disk is shared, only read, or behind another one where each list that has it says so.
+func JoinDisks(a, b []Disk) []Disk {
+	joined := slices.Clone(a)
+	for _, disk := range b {
+		i := slices.IndexFunc(joined, func(d Disk) bool { return d.Identity == disk.Identity })
+		if i < 0 {
+			joined = append(joined, disk)
+			continue
+		}
+		known := &joined[i]
+		known.Shared, known.ReadOnly = known.Shared && disk.Shared, known.ReadOnly && disk.ReadOnly
+		if known.Behind != disk.Behind {
+			known.Behind = ""
+		}
+	}
+	return joined
+}
+
 // SameDisks reports whether two lists name the same disks to write to, in any order.
 func SameDisks(a, b []Disk) bool { return slices.Equal(written(a), written(b)) }
 

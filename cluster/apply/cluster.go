@@ -130,12 +130,31 @@ func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
 		service = t.finish(service, cluster.CodeAborted, message.ClusterWasRestored.With())
+		holders := t.anywhere(service)
 		service.Intent, service.Wish, service.Owner, service.Changed = nil, nil, "", index
 		service.State, service.Reason = resources.Uninitialized, message.ServiceRestored.With()
-		service.Holders = t.everywhere(message.HolderUnaskedSinceRestore.With(), service.Spec)
+		service.Holders = holders
 		t.Services.Set(name, service)
 	}
 	return rules.Accepted
+}
+
+// anywhere are the holders of a service whose cluster was restored. The guest runs on what it had
+// when the backup was made, or, if it was started anew since, on what was declared then: until
+// it is found, both are its own (law L9).
+func (t *transaction) anywhere(service cluster.Service) []cluster.Holder {
+	holders := t.everywhere(message.HolderUnaskedSinceRestore.With(), service.Spec)
+	disks := service.Spec.Disks
+	for _, last := range service.Holders {
+		disks = resources.JoinDisks(disks, last.Disks)
+	}
+	if resources.SameDisks(disks, service.Spec.Disks) {
+		return holders
+	}
+	for i := range holders {
+		holders[i].Disks, holders[i].Declared = disks, service.Spec.Disks
+	}
+	return holders
 }
 
 func (t *transaction) applyAddToken(c cluster.AddToken) rules.Refusal {

@@ -62,15 +62,20 @@ func (d *Daemon) knownKeys(root *cluster.State) membership.KeySource {
 // Admit implements quorum.Gate: the log's port divides into channels only after
 // the handshake.
 func (s *streams) Admit(connection net.Conn, channel string, dialed bool) error {
-	secured, is := connection.(interface{ ConnectionState() tls.ConnectionState })
-	if !is {
-		return fmt.Errorf("a connection without TLS may use no channel")
-	}
-	peer, err := pki.PeerOf(secured.ConnectionState())
+	peer, err := peerAt(connection)
 	if err != nil {
 		return err
 	}
 	return s.daemon.store.Admit(pki.Channel(channel), pki.Direction(dialed), peer)
+}
+
+// peerAt is who is at the other end of a connection, by the certificate.
+func peerAt(connection net.Conn) (pki.Peer, error) {
+	secured, is := connection.(interface{ ConnectionState() tls.ConnectionState })
+	if !is {
+		return pki.Peer{}, fmt.Errorf("a connection without TLS may use no channel")
+	}
+	return pki.PeerOf(secured.ConnectionState())
 }
 
 // keepLinks brings heartbeats, gossip, the keys that are written down and the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -70,11 +71,16 @@ type standingAnswer struct {
 	State string `json:"state,omitempty"`
 }
 
-// answerStanding answers another node, and lets one in that has set its log aside.
-func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
-	return func(text []byte) []byte {
+// answerStanding answers another node, and lets one in that has set its log aside. A node asks for
+// itself alone: what it says of its log or its address changes its own place in the cluster.
+func (d *Daemon) answerStanding(ctx context.Context) func(net.Conn, []byte) []byte {
+	return func(asker net.Conn, text []byte) []byte {
 		var question standingQuestion
 		if json.Unmarshal(text, &question) != nil || question.Cluster != d.membership.ID {
+			return nil
+		}
+		if err := d.asksForItself(asker, question.Node); err != nil {
+			d.logger.Warn("a question is not answered", "error", err)
 			return nil
 		}
 		root := d.replica.Root()
@@ -105,6 +111,18 @@ func (d *Daemon) answerStanding(ctx context.Context) func([]byte) []byte {
 		}
 		return reply
 	}
+}
+
+// asksForItself says why a question in a node's name is not that node's.
+func (d *Daemon) asksForItself(asker net.Conn, name string) error {
+	if d.mux == nil {
+		return nil // a simulated network that knows nothing of keys
+	}
+	peer, err := peerAt(asker)
+	if err == nil && peer.Name != name {
+		err = fmt.Errorf("%s asks in the name of %s", peer, name)
+	}
+	return err
 }
 
 // keepRejoining asks, as long as there is no leader, whether the cluster went on

@@ -4,7 +4,7 @@ package breaks
 func All() []Mutant {
 	list := guestsAlone()
 	for _, of := range [][]Mutant{holders, incarnations(), unknowns, majority(), migrations, oldLeaders,
-		acknowledged(), lostLogs(), otherLogs(), brake(), disks(), trees(), between, levels(), guards(), onlyFaults,
+		acknowledged(), lostLogs(), otherLogs(), brake(), disks(), ranOn, trees(), between, levels(), guards(), onlyFaults,
 		hypervisorsAlone, networksAlone, peopleAlone(), places, keys, strangers, admitted} {
 		list = append(list, of...)
 	}

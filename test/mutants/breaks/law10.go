@@ -19,6 +19,12 @@ var admitted = []Mutant{
 		Nets:   first(doorTable),
 	},
 	{
+		Name: "question-in-any-name", Law: "L10", Broken: "a member asks in the name of another one, and changes its place",
+		Edits: []Edit{{"internal/daemon/rejoin.go", "if err == nil && peer.Name != name {",
+			"if err == nil && peer.Name == \"\" {"}},
+		Nets: first(tests("internal/daemon", "^TestANodeAsksForItselfAlone$")),
+	},
+	{
 		Name: "vouched-commands", Law: "L10", Broken: "a node that only another one vouches for may propose",
 		Edits: []Edit{{doors, "ChannelForward:    {member: true},", "ChannelForward:    {member: true, vouched: true},"}},
 		Nets:  first(doorTable),

@@ -50,13 +50,24 @@ func disks() []Mutant {
 					"\t\t\tif disks := resources.Conflicts(h.Disks, spec.Disks); len(disks) > 1_000 {"},
 			}, Nets: first(Simulation), Faults: []string{"configuration", "declared anew"},
 		},
-		{
-			Name: "a-copys-disks-are-forgotten", Law: "L9",
-			Broken: "what a copy ran on that was moved by hand is forgotten when its host dies",
-			Edits: []Edit{{"cluster/apply/settle.go",
-				"if !service.Spec.Traits().Drifts || service.Astray != nil ||",
-				"if service.Spec.Traits().Drifts || service.Astray != nil ||"}},
-			Nets: first(tests("cluster", "^TestWhatACopyWroteGoesIntoNoOlderStart$")),
-		},
 	}
+}
+
+// ranOn are the breaks of L9 in what a guest ran on, where that differs from its declaration.
+var ranOn = []Mutant{
+	{
+		Name: "a-copys-disks-are-forgotten", Law: "L9",
+		Broken: "what a copy ran on that was moved by hand is forgotten when its host dies",
+		Edits: []Edit{{"cluster/apply/settle.go",
+			"if !service.Spec.Traits().Drifts || service.Astray != nil ||",
+			"if service.Spec.Traits().Drifts || service.Astray != nil ||"}},
+		Nets: first(tests("cluster", "^TestWhatACopyWroteGoesIntoNoOlderStart$")),
+	},
+	{
+		Name: "restored-as-declared-then", Law: "L9",
+		Broken: "after a restore a VM holds the disks of its declaration, and not those that it ran on",
+		Edits: []Edit{{"cluster/apply/cluster.go", "for _, last := range service.Holders {",
+			"for _, last := range service.Holders[:0] {"}},
+		Nets: first(tests("cluster", "^TestARestoredServiceHoldsWhatItMayRunOn$")),
+	},
 }
