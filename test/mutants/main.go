@@ -241,7 +241,12 @@ func judge(ctx context.Context, root string, m breaks.Mutant, anyway failing, kn
 	bare.Nets = []breaks.Net{n}
 	survived, err := try(ctx, root, folder, bare, anyway, &shown{})
 	o.took += survived.took
-	if err == nil && survived.caught {
+	if err != nil || !survived.caught {
+		return o, err
+	}
+	// With fewer faults a seed is another history, which nobody has tried on the sources as they are.
+	anyhow, err := fails(ctx, root, n, survived.seeds)
+	if err == nil && !anyhow {
 		o.alsoWithout = survived.why
 	}
 	return o, err

@@ -271,3 +271,21 @@ func again(ctx context.Context, root string, n breaks.Net, anyway failing, binar
 	why := anyway.tells(output, n.Kind)
 	return outcome{net: n.Name, caught: true, seeds: seed, why: why}, err != nil && why != ""
 }
+
+// fails reports whether a history of a net fails in the sources as they are.
+func fails(ctx context.Context, root string, n breaks.Net, seed int) (bool, error) {
+	folder, err := os.MkdirTemp("", "clusterd-mutant-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(folder)
+	binary := filepath.Join(folder, "unbroken.test")
+	if err := build(ctx, root, n, "", binary); err != nil {
+		return false, err
+	}
+	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEED=%d", seed), "WITHOUT=" + strings.Join(n.Without, "|"),
+		"WORLD=" + n.World}
+	_, err = command(ctx, runDeadline, filepath.Join(root, n.Pkg), environment, nil,
+		binary, "-test.run", n.Run, "-test.v", "-test.timeout", "5m")
+	return err != nil, ctx.Err()
+}
