@@ -221,7 +221,7 @@ func guestsAlone() []Mutant {
 		{
 			Name: "attached-disk-is-free", Law: "L9", Broken: "a disk that was attached by hand counts as nobody's",
 			Edits: []Edit{{"cluster/holders.go", "h.Disks, h.Declared = live, nil\n", "h.Declared = nil\n"}},
-			Nets:  first(Simulation), Faults: []string{"snapshot is left", "disk is attached"},
+			Nets:  []Net{tests("cluster", "^TestALateTwinOfAnObservationCountsForNothing$")},
 		},
 		{
 			Name: "what-lies-behind-is-free", Law: "L9", Broken: "the image under an overlay may be written by another service",
