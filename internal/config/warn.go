@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
@@ -44,6 +45,12 @@ func (p *parser) checkWarnings() {
 		p.warn(p.places.nodes[slices.Sorted(maps.Keys(p.document.Nodes))[0]],
 			"there are two nodes and no two_node: when one is lost, the other has no quorum and starts nothing. "+
 				"Say two_node, or add a witness")
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.document.Devices)) {
+		if p.document.Devices[name].Options[fence.OptionInsecure] == "true" {
+			p.warn(p.places.devices[name], "device %s believes any certificate (insecure): who sits between this cluster "+
+				"and the BMC learns the password and can say that a machine is off. Give fingerprint or ca instead", name)
+		}
 	}
 	t := p.placing()
 	p.warnOfOneNode(t)

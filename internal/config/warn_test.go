@@ -44,6 +44,10 @@ func TestWarningsOfWhatOneNodesLossMakesImpossible(t *testing.T) {
 			service("a", ", domain: l, exclusive: true") + service("b", ", domain: l"),
 			[]string{"d:6:3: warning: no two of the services service:a and service:b may share a node, and there " +
 				"are 2 nodes for them (n1 and n2): when one is down, one of them does not run"}},
+		"any certificate": {"cluster: a\ndevices:\n  b: {driver: redfish, address: 10.0.0.9, username: a, password: b, " +
+			"options: {insecure: \"true\"}}\n",
+			[]string{"d:3:3: warning: device b believes any certificate (insecure): who sits between this cluster and the " +
+				"BMC learns the password and can say that a machine is off. Give fingerprint or ca instead"}},
 		"two nodes": {"cluster: a\nnodes: {n1: {}, n2: {}}\n",
 			[]string{"d:2:9: warning: there are two nodes and no two_node: when one is lost, the other has no " +
 				"quorum and starts nothing. Say two_node, or add a witness"}},

@@ -84,7 +84,7 @@ func TestWhoMayDoWhatAtThePage(t *testing.T) {
 		codes := map[pki.Role]map[string]int{
 			pki.RoleViewer:   {"status": 200, "freeze": 403, "remove": 403, "document": 403},
 			pki.RoleOperator: {"status": 200, "freeze": 200, "remove": 403, "document": 403},
-			pki.RoleAdmin:    {"status": 200, "freeze": 200, "document": 200},
+			pki.RoleAdmin:    {"status": 200, "freeze": 200, "remove": 403, "leave": 403, "address": 403, "document": 200},
 		}
 		for _, role := range pki.Roles {
 			b := s.browse("node1", web.Visitor{Name: "alice", Role: role})
@@ -93,8 +93,8 @@ func TestWhoMayDoWhatAtThePage(t *testing.T) {
 				"freeze":   b.send("POST", api.PathRequests, freeze(string(role))).Code,
 				"document": b.send("GET", api.PathConfig, "").Code,
 			}
-			if role != pki.RoleAdmin {
-				got["remove"] = b.send("POST", api.PathNodes, `{"id":"r","op":"remove","node":"node3"}`).Code
+			for _, op := range []string{"remove", "leave", "address"} {
+				got[op] = b.send("POST", api.PathNodes, `{"id":"r","op":"`+op+`","node":"node3","address":"node9"}`).Code
 			}
 			for what, code := range codes[role] {
 				if got[what] != code {

@@ -102,6 +102,9 @@ type shares struct {
 	mu     sync.Mutex
 	bodies map[string]int64
 	posts  map[string]*limits.Pot[*Caller]
+	// thinkers wait for their turn to have something planned on paper, and turns has one at a time.
+	thinkers map[string]*limits.Pot[*Caller]
+	turns    map[string]chan struct{}
 }
 
 // Bytes of bodies at once, and requests at once that may propose something, per kind of caller.
@@ -109,6 +112,9 @@ const (
 	bodiesOfKind = 48 << 20
 	postsOfKind  = 32
 	postsOfOne   = 8
+	// Planning on paper takes a processor for as long as it lasts: each kind of caller has one.
+	thinkersOfKind = 8
+	thinkersOfOne  = 2
 )
 
 func newShares() *shares {
@@ -117,6 +123,11 @@ func newShares() *shares {
 		"node": {Most: 4 * postsOfKind, Each: postsOfKind, Keeps: true},
 		"root": {Most: postsOfKind, Each: postsOfKind, Keeps: true},
 		"user": {Most: postsOfKind, Each: postsOfOne, Keeps: true},
+	}
+	s.thinkers, s.turns = map[string]*limits.Pot[*Caller]{}, map[string]chan struct{}{}
+	for kind := range s.posts {
+		s.thinkers[kind] = &limits.Pot[*Caller]{Most: thinkersOfKind, Each: thinkersOfOne, Keeps: true}
+		s.turns[kind] = make(chan struct{}, 1)
 	}
 	return s
 }
@@ -144,6 +155,35 @@ func (s *shares) enter(who *Caller) (leave func(), err error) {
 		defer s.mu.Unlock()
 		pot.Leave(who.Holder, who)
 	}, nil
+}
+
+// think waits until nobody else of the caller's kind has something planned on paper. It goes on
+// after its caller has left, so what bounds connections does not bound it.
+func (s *shares) think(ctx context.Context, who Caller) (done func(), err error) {
+	kind := shareOf(who)
+	s.mu.Lock()
+	_, room := s.thinkers[kind].Enter(who.Holder, &who)
+	s.mu.Unlock()
+	leave := func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.thinkers[kind].Leave(who.Holder, &who)
+	}
+	if !room {
+		return nil, busy("plans for %s are being made already; try again in a moment", who.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pacePatience)
+	defer cancel()
+	select {
+	case s.turns[kind] <- struct{}{}:
+		return func() {
+			<-s.turns[kind]
+			leave()
+		}, nil
+	case <-ctx.Done():
+		leave()
+		return nil, busy("plans for others are being made; try again in a moment")
+	}
 }
 
 func busy(format string, arguments ...any) error {

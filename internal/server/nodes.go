@@ -165,6 +165,10 @@ func (s *Server) nodes(w http.ResponseWriter, r *http.Request, who Caller) error
 		if !who.Role.Includes(pki.RoleAdmin) {
 			return notEnough(pki.RoleAdmin)
 		}
+		if who.Kind == pki.KindVisitor {
+			return Refuse(http.StatusForbidden, "permission_denied", "Permission denied: the page does not change who is a "+
+				"member; use `clusterd node` on a node, or with a certificate")
+		}
 	}
 	switch asked.Op {
 	case "remove":

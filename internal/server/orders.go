@@ -128,7 +128,12 @@ func (s *Server) reaching(ctx context.Context, index uint64) (*cluster.State, er
 }
 
 // why explains where a service is and where it would be started now.
-func (s *Server) why(w http.ResponseWriter, r *http.Request, _ Caller) error {
+func (s *Server) why(w http.ResponseWriter, r *http.Request, who Caller) error {
+	done, err := s.shares.think(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	defer done()
 	root, view, ground := s.ground(r.Context())
 	explanation, err := plan.Explain(root, view, r.PathValue("name"))
 	if err != nil {
@@ -139,7 +144,12 @@ func (s *Server) why(w http.ResponseWriter, r *http.Request, _ Caller) error {
 }
 
 // rehearse tells what would come of a request, by the rules that would decide it.
-func (s *Server) rehearse(w http.ResponseWriter, r *http.Request, ask cluster.Ask) error {
+func (s *Server) rehearse(w http.ResponseWriter, r *http.Request, who Caller, ask cluster.Ask) error {
+	done, err := s.shares.think(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	defer done()
 	root, view, ground := s.ground(r.Context())
 	if why := cluster.Premature(root, []cluster.Command{ask}); !why.IsZero() {
 		return Refuse(http.StatusConflict, "refused", "%s", why)
@@ -227,6 +237,11 @@ func (s *Server) drainPlan(w http.ResponseWriter, r *http.Request, who Caller) e
 		return noNode(root, r.PathValue("name"))
 	}
 	command := cluster.OrderNode{Node: r.PathValue("name"), Order: cluster.OrderKind(order), By: who.Name, Within: within}
+	done, err := s.shares.think(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	defer done()
 	root, view, ground := s.ground(r.Context())
 	steps, err := rehearse.DrainPlan(root, view, command)
 	if err != nil {
@@ -237,7 +252,7 @@ func (s *Server) drainPlan(w http.ResponseWriter, r *http.Request, who Caller) e
 }
 
 // whatIf tells what would become of the services if hosts were lost or a node were emptied.
-func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, _ Caller) error {
+func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, who Caller) error {
 	down, drain := r.URL.Query()["down"], r.URL.Query().Get("drain")
 	root, view, ground := s.ground(r.Context())
 	for _, name := range append(slices.Clone(down), drain) {
@@ -248,6 +263,11 @@ func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, _ Caller) error 
 	if (len(down) == 0) == (drain == "") {
 		return Refuse(http.StatusBadRequest, "bad_request", "name the hosts that are down, or one node to drain")
 	}
+	done, err := s.shares.think(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	defer done()
 	what, err := rehearse.WhatIf(root, view, down, drain)
 	if err != nil {
 		return Refuse(http.StatusConflict, "refused", "%v", err)
@@ -267,6 +287,11 @@ func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, _ Caller) error 
 
 // haltPlan tells in which order everything would be stopped.
 func (s *Server) haltPlan(w http.ResponseWriter, r *http.Request, who Caller) error {
+	done, err := s.shares.think(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	defer done()
 	root, view, ground := s.ground(r.Context())
 	events, notes := rehearse.RehearseStop(root, view, who.Name)
 	writeJSON(w, http.StatusOK, api.HaltReply{Events: events, Notes: notes, Ground: ground})

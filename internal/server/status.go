@@ -120,7 +120,7 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request, who Caller) err
 	who.about("%.20s %.100q %.64s", asked.Op, asked.Service, asked.Node)
 	if asked.DryRun {
 		who.about(notKept)
-		return s.rehearse(w, r, ask)
+		return s.rehearse(w, r, who, ask)
 	}
 	if err := s.order(r.Context(), ask); err != nil {
 		return err

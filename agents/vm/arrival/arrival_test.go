@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -229,5 +231,26 @@ func TestASentenceEnds(t *testing.T) {
 	}
 	if text := needs(t, "").Found(); text != "2112 MiB of memory, 3 files and disks, 2 networks" {
 		t.Error(text)
+	}
+}
+
+// TestOnlyImagesAreOpened: the image behind another one is named by what a guest may have written.
+// A device that acts when it is opened is told, and not opened.
+func TestOnlyImagesAreOpened(t *testing.T) {
+	h, root := hostWith(t)
+	for _, name := range []string{"dev/watchdog", "srv/pipe"} {
+		path := filepath.Join(root, name)
+		mode, device := uint32(syscall.S_IFIFO|0o600), 0
+		if name == "dev/watchdog" {
+			mode, device = syscall.S_IFCHR|0o600, 1<<8|3 // the kernel's /dev/null
+		}
+		if err := syscall.Mknod(path, mode, device); errors.Is(err, fs.ErrPermission) {
+			continue // only root makes devices
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		put(t, root, "srv/web.qcow2", string(qcow2("/"+name)))
+		told(t, h.image(Image{What: "disk vda", Path: "/srv/web.qcow2", Chain: true}),
+			"the image behind disk vda, /"+name+", cannot be read here: it is neither a file nor a block device")
 	}
 }

@@ -239,7 +239,17 @@ func reason(err error) error {
 	return err
 }
 
-// open opens an image as QEMU would to read it. A pipe that nobody writes to does not hold it up.
+// errNoImage is returned for a path that leads to neither a file nor a block device.
+var errNoImage = errors.New("it is neither a file nor a block device")
+
+// open opens an image as QEMU would to read it. Its name may stand in another image, which a guest
+// wrote: a device that acts when it is opened, such as a watchdog, is not.
 func open(path string) (*os.File, error) {
+	switch found, err := os.Stat(path); {
+	case err != nil:
+		return nil, err
+	case !found.Mode().IsRegular() && !found.IsDir() && found.Mode().Type() != fs.ModeDevice:
+		return nil, errNoImage
+	}
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }

@@ -178,6 +178,17 @@ var strangers = []Mutant{
 		Nets: first(tests("internal/daemon", "^TestAnOperatorChangesNoMembers$")),
 	},
 	{
+		Name: "page-changes-members", Law: "L10", Broken: "a visitor of the page may take a node out of the cluster",
+		Edits: []Edit{{"internal/server/nodes.go", "if who.Kind == pki.KindVisitor {", "if who.Kind == \"\" {"}},
+		Nets:  first(tests("internal/daemon", "^TestWhoMayDoWhatAtThePage$")),
+	},
+	{
+		Name: "strangers-plan-all-at-once", Law: "L10", Broken: "as many plans are made on paper at once as are asked for",
+		Edits: []Edit{{"internal/server/gate.go", "s.turns[kind] = make(chan struct{}, 1)",
+			"s.turns[kind] = make(chan struct{}, 100)"}},
+		Nets: first(tests("internal/server", "^TestOnePlanAtATimeForStrangers$")),
+	},
+	{
 		Name: "unknown-roles-look", Law: "L10", Broken: "a caller of a role that is not known may look",
 		Edits: []Edit{{"internal/pki/name.go",
 			"\treturn knownRole(other) && slices.Index(Roles, role) >=",
