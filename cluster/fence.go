@@ -317,11 +317,13 @@ type Shot struct {
 
 // DeviceCheck is what a fence device last answered.
 type DeviceCheck struct {
-	Power    fence.Power `json:"power"`
-	Identity string      `json:"identity,omitempty"`
-	Problem  string      `json:"problem,omitempty"`
-	At       time.Time   `json:"at"`
-	By       string      `json:"by"`
+	Power fence.Power `json:"power"`
+	// Identity is what it told last of its host, whoever asked; an answer without one takes nothing
+	// back.
+	Identity string    `json:"identity,omitempty"`
+	Problem  string    `json:"problem,omitempty"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by"`
 }
 
 // Proof is what a drill showed: this device cut that machine's power. It lasts

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -50,6 +51,39 @@ func TestAUUIDThatTwoBoardsTellIdentifiesNobody(t *testing.T) {
 	b.S.Proven.Delete("bmc-node1")
 	if got := weigh(open); got != fence.Confirmed {
 		t.Errorf("once the boards are told apart it is %s", got)
+	}
+}
+
+// TestATwinThatFallsSilentIsATwinStill: two boards tell one UUID. The other node's board answers no
+// more, or tells no identity: that takes back nothing of what it told, until it is declared anew.
+func TestATwinThatFallsSilentIsATwinStill(t *testing.T) {
+	for what, check := range map[string]fence.Check{
+		"it does not answer":    {Problem: "no answer from 10.0.0.2", Power: fence.PowerUnknown},
+		"it tells no identity":  {Power: fence.PowerOn},
+		"its rights do not do":  {Power: fence.PowerOn, Problem: "its account may not switch power"},
+		"it does not tell both": {},
+	} {
+		for _, by := range []string{"node3", "node1"} {
+			b := twinned(t)
+			b.Must(cluster.CheckFrom{Device: "bmc-node2", By: by, Check: check})
+			if why := b.S.Claimed("node1"); why != message.UUIDOfOtherDevice.With("bmc-node2", "node2") {
+				t.Errorf("%s, asked by %s: node1 is claimed by %q", what, by, why)
+			}
+		}
+	}
+	b := twinned(t)
+	document := b.S.Document
+	document.Devices = maps.Clone(document.Devices)
+	anew := document.Devices["bmc-node2"]
+	anew.Address = "10.0.9.9"
+	document.Devices["bmc-node2"] = anew
+	c := cluster.Configure{Base: b.S.Config.Version, Document: document, Blobs: map[string]string{}}
+	for _, spec := range document.Services {
+		c.Blobs[spec.Definition] = "<domain/>"
+	}
+	b.Must(c)
+	if why := b.S.Claimed("node1"); !why.IsZero() {
+		t.Errorf("declared anew, node1 is claimed by %q", why)
 	}
 }
 

@@ -214,6 +214,7 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 	old := t.Document
 	t.Document = c.Document
 	t.forgetProofs(old)
+	t.forgetIdentities(old)
 	t.keepLogins(old)
 	t.forgetReach()
 	for _, hash := range words.SortedKeys(c.Blobs) {

@@ -74,6 +74,20 @@ func (t *transaction) drillOff(node string, off bool, why message.Text) {
 	t.Drill.Why = why
 }
 
+// forgetIdentities drops what devices told of their hosts that are other devices by now: where they
+// are, or which of the systems there, is declared otherwise.
+func (t *transaction) forgetIdentities(old cluster.Document) {
+	for _, name := range t.Checks.Keys() {
+		before, after := old.Devices[name], t.Document.Devices[name]
+		if before.Driver == after.Driver && before.Endpoint() == after.Endpoint() && !fence.ToldApart(before, after) {
+			continue
+		}
+		check, _ := t.Checks.Get(name)
+		check.Identity = ""
+		t.Checks.Set(name, check)
+	}
+}
+
 // forgetProofs drops the proofs of devices whose declaration changed.
 func (t *transaction) forgetProofs(old cluster.Document) {
 	for _, device := range t.Proven.Keys() {

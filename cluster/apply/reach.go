@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 
@@ -62,7 +63,12 @@ func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 	now := cluster.Reach{Device: c.Device, By: c.By, Power: c.Check.Power, Problem: c.Check.Problem,
 		Identity: c.Check.Identity, OldLogin: c.OldLogin, At: t.At}
 	t.Reach.Set(cluster.ReachKey(c.Device, c.By), now)
-	t.Checks.Set(c.Device, bestCheck(t.livingReach(c.Device)))
+	last, _ := t.Checks.Get(c.Device)
+	check := bestCheck(t.livingReach(c.Device))
+	// A board that fails to answer has not become another one: whose it said it is holds until it says
+	// otherwise, or is declared anew. Else a twin would be forgotten as soon as it falls silent (law L3).
+	check.Identity = cmp.Or(c.Check.Identity, last.Identity)
+	t.Checks.Set(c.Device, check)
 	if now.Problem == "" && !now.OldLogin && t.OldLogins.Has(c.Device) {
 		t.OldLogins.Delete(c.Device)
 		t.tell(cluster.Event{Node: c.By, Subject: c.Device, Why: message.DeviceLoginChanged.With(c.Device)})
@@ -97,7 +103,7 @@ func bestCheck(answers []cluster.Reach) cluster.DeviceCheck {
 		return answers[i].At.After(answers[j].At)
 	})
 	best := answers[0]
-	return cluster.DeviceCheck{Power: best.Power, Identity: best.Identity, Problem: best.Problem, At: best.At, By: best.By}
+	return cluster.DeviceCheck{Power: best.Power, Problem: best.Problem, At: best.At, By: best.By}
 }
 
 // reachNews is what the timeline tells of a changed answer. A dead BMC fails

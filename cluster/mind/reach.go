@@ -14,7 +14,10 @@ func (n *Node) news(now time.Duration, s *cluster.State, c cluster.CheckFrom, le
 	all, asked := s.Checks.Get(c.Device)
 	mine, told := s.Reach.Get(cluster.ReachKey(c.Device, c.By))
 	bad := c.Check.Problem != ""
+	other := c.Check.Identity != "" && all.Identity != c.Check.Identity
 	switch {
+	case leading && asked && other:
+		return true // a proof may rest on it, also of a board that has a problem
 	case !bad && !c.OldLogin && s.OldLogins.Has(c.Device):
 		return true // the new login works
 	case !bad && ((told && mine.Problem != "") || (asked && all.Problem != "")):
@@ -22,7 +25,7 @@ func (n *Node) news(now time.Duration, s *cluster.State, c cluster.CheckFrom, le
 	case !asked:
 		return true // nobody has told of it yet: the leader does not ask its own
 	case !bad:
-		return (leading || all.By == c.By) && (all.Power != c.Check.Power || all.Identity != c.Check.Identity ||
+		return (leading || all.By == c.By) && (all.Power != c.Check.Power || other ||
 			mine.OldLogin != c.OldLogin)
 	case told && mine.Problem != "":
 		return mine.Problem != c.Check.Problem && now >= n.worded[c.Device]

@@ -81,6 +81,9 @@ func (w *World) Twins(h, other *Host) {
 		proven := w.State().ProvenFor("bmc-"+h.Name, h.Name)
 		if one.Identity == shared && two.Identity == shared && !w.calmly && h.BMC == BMCWorks && !proven {
 			h.BMC, h.Twin = BMCTwin, other
+			// What it told stays true when it falls silent.
+			w.Propose(w.anyone(h.Name), cluster.CheckFrom{Device: "bmc-" + other.Name, By: h.Name,
+				Check: fence.Check{Power: fence.PowerUnknown, Problem: "it does not answer"}}, nil)
 		}
 	})
 }

@@ -103,6 +103,14 @@ var unknowns = []Mutant{
 		Nets: first(Simulation), Faults: []string{"twin identities"},
 	},
 	{
+		Name: "silent-twin-is-forgotten", Law: "L3",
+		Broken: "a board that does not answer takes back what it told of its host",
+		Edits: []Edit{{"cluster/apply/reach.go", "cmp.Or(c.Check.Identity, last.Identity)",
+			"cmp.Or(c.Check.Identity, last.Identity[:0])"}},
+		Nets:   []Net{Simulation, tests("cluster", "^TestATwinThatFallsSilentIsATwinStill$")},
+		Faults: []string{"twin identities"},
+	},
+	{
 		Name: "any-bmc-will-do", Law: "L3", Broken: "off is sent to, and believed of, the BMC of another machine",
 		Edits: []Edit{{"fence/power/owner.go", "\treturn a.owns(told)\n",
 			"\tanyones := a.owns(told)\n\tanyones.Fit = true\n\treturn anyones\n"}},
