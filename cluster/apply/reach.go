@@ -65,8 +65,8 @@ func (t *transaction) applyCheckFrom(c cluster.CheckFrom) rules.Refusal {
 	t.Reach.Set(cluster.ReachKey(c.Device, c.By), now)
 	last, _ := t.Checks.Get(c.Device)
 	check := bestCheck(t.livingReach(c.Device))
-	// A board that fails to answer has not become another one: whose it said it is holds until it says
-	// otherwise, or is declared anew. Else a twin would be forgotten as soon as it falls silent (law L3).
+	// A board that fails to answer has not become another one: whose it said it is holds until it
+	// says otherwise, or is declared anew. Else a twin that falls silent would be forgotten (law L3).
 	check.Identity = cmp.Or(c.Check.Identity, last.Identity)
 	t.Checks.Set(c.Device, check)
 	if now.Problem == "" && !now.OldLogin && t.OldLogins.Has(c.Device) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 )
 
 // Contact is this node's stopwatch on another one.
@@ -14,10 +15,7 @@ func (n *Node) news(now time.Duration, s *cluster.State, c cluster.CheckFrom, le
 	all, asked := s.Checks.Get(c.Device)
 	mine, told := s.Reach.Get(cluster.ReachKey(c.Device, c.By))
 	bad := c.Check.Problem != ""
-	other := c.Check.Identity != "" && all.Identity != c.Check.Identity
 	switch {
-	case leading && asked && other:
-		return true // a proof may rest on it, also of a board that has a problem
 	case !bad && !c.OldLogin && s.OldLogins.Has(c.Device):
 		return true // the new login works
 	case !bad && ((told && mine.Problem != "") || (asked && all.Problem != "")):
@@ -25,12 +23,17 @@ func (n *Node) news(now time.Duration, s *cluster.State, c cluster.CheckFrom, le
 	case !asked:
 		return true // nobody has told of it yet: the leader does not ask its own
 	case !bad:
-		return (leading || all.By == c.By) && (all.Power != c.Check.Power || other ||
+		return (leading || all.By == c.By) && (all.Power != c.Check.Power || tellsAnother(all, c.Check) ||
 			mine.OldLogin != c.OldLogin)
 	case told && mine.Problem != "":
 		return mine.Problem != c.Check.Problem && now >= n.worded[c.Device]
 	}
 	return leading || (asked && all.Problem == "")
+}
+
+// tellsAnother reports whether a device tells an identity, and not the one that it told last.
+func tellsAnother(last cluster.DeviceCheck, now fence.Check) bool {
+	return now.Identity != "" && now.Identity != last.Identity
 }
 
 // pauseBetweenWords is how often one device's changed problem may enter the log:
@@ -45,8 +48,9 @@ const mostWorded = 4096
 // The leader tells what a device says; the others only where they find it
 // otherwise: of a hundred nodes that all reach a BMC, one is enough.
 func (n *Node) checkCommand(now time.Duration, s *cluster.State, c cluster.CheckFrom, leading bool) cluster.Command {
-	if !n.news(now, s, c, leading) {
-		return nil
+	last, asked := s.Checks.Get(c.Device)
+	if !n.news(now, s, c, leading) && !(leading && asked && tellsAnother(last, c.Check)) {
+		return nil // what a board with a problem tells of its host is news, since a proof may rest on it
 	}
 	if len(n.worded) > mostWorded {
 		clear(n.worded)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 const (
@@ -18,6 +21,9 @@ const (
 
 	// compareEvery is how often a node compares its State with the leader's, where it changed.
 	compareEvery = 10 * time.Second
+	// leaderCompares is in how many of these rounds a leader does it once: each of its followers does
+	// it too, and only one that is alone with its State is found by the leader alone.
+	leaderCompares = 6
 	// rootsKept is how many of its newest States a node can be asked about. They share what did not
 	// change between them.
 	rootsKept = 64
@@ -44,16 +50,16 @@ func (r *recentRoots) at(index uint64) *cluster.State {
 	return nil
 }
 
-// keepComparing stops this node if its State differs from the leader's at the same index: one of
-// the two acts on what was never agreed.
+// keepComparing stops this node if its State is not that of the others at the same index: it acts
+// on what was never agreed.
 func (d *Daemon) keepComparing(ctx context.Context) {
 	var compared uint64
-	for sleep.For(ctx, compareEvery) {
+	for round := 0; sleep.For(ctx, compareEvery); round++ {
 		root, role := d.replica.Root(), d.role.Load()
-		if role.leading || role.leader == "" || root.Index == compared || root.Index == 0 {
+		if role.leader == "" || root.Index == compared || root.Index == 0 || role.leading && round%leaderCompares != 0 {
 			continue
 		}
-		if d.compare(ctx, root, role.leader) {
+		if d.compare(ctx, root, *role) {
 			compared = root.Index
 		}
 	}
@@ -73,31 +79,119 @@ func (d *Daemon) keepNudging(ctx context.Context) {
 	}
 }
 
-// compare reports whether the leader could tell.
-func (d *Daemon) compare(ctx context.Context, root *cluster.State, leader string) bool {
-	question, err := json.Marshal(standingQuestion{
-		Cluster: d.membership.ID, Node: d.name, Version: Version, StateAt: root.Index,
-	})
-	address := d.peers()[leader]
-	if err != nil || address == "" {
-		return false
-	}
-	reply, err := d.wire.Ask(ctx, address, question)
-	var answer standingAnswer
-	if err != nil || json.Unmarshal(reply, &answer) != nil || answer.State == "" {
-		return false
-	}
+// compare reports whether enough of the others could tell. A follower asks the leader, and all
+// voters where that differs; the leader, who may be the odd one as well, asks all voters.
+func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bool {
 	mine, err := root.Digest()
 	if err != nil {
-		d.warnings.set("state", fmt.Sprintf("the State at index %d cannot be compared with the leader's: %v",
+		d.warnings.set("state", fmt.Sprintf("the State at index %d cannot be compared with that of others: %v",
 			root.Index, err))
 		return false
 	}
-	if mine != answer.State {
-		d.loseLog(message.StateDiffers.With(d.name, root.Index, leader, mine[:min(len(mine), digestShown)],
-			answer.State[:min(len(answer.State), digestShown)]))
+	told := map[string]string{d.name: mine}
+	if !role.leading {
+		told[role.leader] = d.stateOf(ctx, role.leader, root.Index)
+		if told[role.leader] == mine {
+			d.warnings.set("state", "")
+			return true
+		}
 	}
-	return true
+	voters := votersAmong(d.log.Members())
+	for _, name := range voters {
+		if _, asked := told[name]; !asked {
+			told[name] = d.stateOf(ctx, name, root.Index)
+		}
+	}
+	verdict := weighStates(told, voters, d.name, role.leader)
+	d.warnings.set("state", "")
+	switch {
+	case verdict.doubt != "":
+		d.warnings.set("state", fmt.Sprintf("the State of %s at index %d is not that of %s, and it is not known which is "+
+			"right, since no State is that of more than half of the voters: bring the other nodes up, and compare the logs",
+			d.name, root.Index, verdict.doubt))
+	case verdict.odd && d.lostElsewhere(root):
+		d.warnings.set("state", fmt.Sprintf("the State of %s at index %d is not that of the others; it begins anew once the "+
+			"node that has lost its log holds it again", d.name, root.Index))
+		return false
+	case verdict.odd:
+		d.loseLog(message.StateDiffers.With(d.name, root.Index, verdict.others, mine[:min(len(mine), digestShown)],
+			verdict.right[:min(len(verdict.right), digestShown)]))
+	}
+	return verdict.told
+}
+
+// stateOf is what another node of the same version says of its State; "" if it cannot tell.
+func (d *Daemon) stateOf(ctx context.Context, node string, index uint64) string {
+	question, err := json.Marshal(standingQuestion{
+		Cluster: d.membership.ID, Node: d.name, Version: Version, StateAt: index,
+	})
+	address := d.peers()[node]
+	if err != nil || address == "" {
+		return ""
+	}
+	reply, err := d.wire.Ask(ctx, address, question)
+	var answer standingAnswer
+	if err != nil || json.Unmarshal(reply, &answer) != nil {
+		return ""
+	}
+	return answer.State
+}
+
+func votersAmong(members []quorum.Member) []string {
+	var names []string
+	for _, m := range members {
+		if m.Voter {
+			names = append(names, m.ID)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// lostElsewhere reports whether another voter is without its log: one at a time may be.
+func (d *Daemon) lostElsewhere(root *cluster.State) bool {
+	return slices.ContainsFunc(root.Nodes.Rows(), func(n *cluster.Member) bool {
+		return n.Name != d.name && n.LogLost != 0
+	})
+}
+
+// stateVerdict is what the States of the voters at one index come to.
+type stateVerdict struct {
+	// told: what was told is enough.
+	told bool
+	// odd: this node's is not the right one, which the others have.
+	odd           bool
+	right, others string
+	// doubt names those whose State is another one, where nobody knows which is right.
+	doubt string
+}
+
+// weighStates judges what nodes told of their States: right is what more than half of the voters
+// have. Of two voters the leader's is right, as nobody else can be asked. Whoever could not tell
+// has none.
+func weighStates(told map[string]string, voters []string, self, leader string) stateVerdict {
+	by := map[string][]string{}
+	var differ []string
+	for _, name := range voters {
+		if state := told[name]; state != "" {
+			by[state] = append(by[state], name)
+			if state != told[self] {
+				differ = append(differ, name)
+			}
+		}
+	}
+	for state, names := range by {
+		if 2*len(names) > len(voters) {
+			return stateVerdict{told: true, odd: state != told[self], right: state, others: strings.Join(names, ", ")}
+		}
+	}
+	switch {
+	case len(differ) == 0:
+		return stateVerdict{told: len(voters) == 1}
+	case len(voters) == 2 && self != leader && told[leader] != "":
+		return stateVerdict{told: true, odd: true, right: told[leader], others: leader}
+	}
+	return stateVerdict{doubt: strings.Join(differ, ", ")}
 }
 
 // digestAt answers another node of the same version; "" if this one cannot tell.

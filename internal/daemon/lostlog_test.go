@@ -194,7 +194,7 @@ func TestAStateThatDiffersStopsItsNode(t *testing.T) {
 		synctest.Wait()
 		d.replica.state.Generation += 7 // as if it had applied what nobody agreed upon
 		d.replica.publish()
-		s.until("it begins anew", func() bool { return s.tells(victim, "is not that of the leader") })
+		s.until("it begins anew", func() bool { return s.tells(victim, "and begins anew with the log of") })
 		s.until("all vote again", s.allVote)
 		if g := s.current(victim).replica.Root().Generation; g != 1 {
 			t.Errorf("its generation is %d", g)

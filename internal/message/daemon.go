@@ -7,8 +7,8 @@ var (
 	PeersSaw      = New("peers-saw", "{peers}")
 	PeerSaw       = New("peer-saw", "{peer}: kernel {kernel}, daemon {daemon}")
 	StateDiffers  = New("state-differs",
-		"the State of {node} at index {index} is not that of the leader {leader} (digests {own} and {other}): one of them "+
-			"applied what was not agreed, so look at both logs before you trust either")
+		"the State of {node} at index {index} is not that of {others} (digests {own} and {other}): {node} applied what was "+
+			"not agreed, and begins anew with the log of the others")
 	LogRefusedBy     = New("log-refused-by", "{reason} ({node} says so)")
 	AloneTurnUnknown = New("alone-turn-unknown",
 		"it is not known since when the two are apart, so not whose turn it is")

@@ -12,6 +12,17 @@ func lostLogs() []Mutant {
 			Nets: first(Simulation), Faults: []string{"log lost"},
 		},
 		{
+			Name: "the-leaders-state-is-right", Law: "L7", Broken: "a State that differs from the leader's is the wrong one",
+			Edits: []Edit{{"internal/daemon/digest.go", "if 2*len(names) > len(voters) {",
+				"if slices.Contains(names, leader) {"}},
+			Nets: first(tests("internal/daemon", "^TestALeaderWhoseStateDiffersBeginsAnew$")),
+		},
+		{
+			Name: "states-are-not-compared", Law: "L7", Broken: "nobody compares its State with that of others",
+			Edits: []Edit{{"internal/daemon/digest.go", "case verdict.odd:", "case verdict.odd && verdict.right == \"\":"}},
+			Nets:  first(tests("internal/daemon", "^TestAStateThatDiffersStopsItsNode$")),
+		},
+		{
 			Name: "cut-log-votes", Law: "L7", Broken: "a voter whose log was cut by its disk votes on",
 			Edits: []Edit{{"cluster/log.go",
 				"h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex",
