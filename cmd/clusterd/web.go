@@ -72,7 +72,8 @@ func webLogout(c *urfave.Context) error {
 	if c.Bool("json") {
 		return command.PrintJSON(reply)
 	}
-	fmt.Printf("%s: %d visits ended, and %d login links that nobody had used. Other nodes' pages have visits of their own\n",
+	fmt.Printf("%s: %d visits ended, and %d login links that nobody had used. "+
+		"Other nodes' pages have visits of their own\n",
 		cli.Clean(reply.Node), reply.Visits, reply.Links)
 	return nil
 }

@@ -129,7 +129,8 @@ func TestAnAdministratorEndsVisitsAtThePage(t *testing.T) {
 	inBubble(t, func(s *site) {
 		alice := s.browse("node1", web.Visitor{Name: "alice", Role: pki.RoleAdmin})
 		bob := s.browse("node1", web.Visitor{Name: "bob", Role: pki.RoleViewer})
-		if code, body := s.ask("node1", operator, "POST", api.PathPageLogout, api.PageLogout{}); code != http.StatusForbidden {
+		code, body := s.ask("node1", operator, "POST", api.PathPageLogout, api.PageLogout{})
+		if code != http.StatusForbidden {
 			t.Errorf("an operator elsewhere is answered %d %s", code, body)
 		}
 		var reply api.PageLogoutReply

@@ -26,7 +26,7 @@ type Bounds struct {
 	// Guests are connections of which it is, by kind.
 	Guests map[limits.Kind]Share
 	// Rate is how many connections of strangers one address may make a second, and Burst how many at
-	// once; without a rate as many as it likes. Connections that turn out to be a guest's do not count.
+	// once; without a rate as many as it likes. Those that turn out to be a guest's do not count.
 	Rate, Burst float64
 	// Refused, if set, is told of each address whose connection was not taken: it made too many.
 	Refused func(from string)

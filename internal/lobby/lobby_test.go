@@ -64,8 +64,8 @@ func settle(accepted net.Conn, kind limits.Kind, holder string) {
 	Settle(Context(context.Background(), accepted), kind, holder)
 }
 
-// TestStrangersPushOutStrangers: the oldest of whoever has most makes room, and nobody of whom it is
-// known who he is.
+// TestStrangersPushOutStrangers: the oldest of whoever has most makes room, and nobody of whom it
+// is known who he is.
 func TestStrangersPushOutStrangers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPort(t)
@@ -112,8 +112,8 @@ func TestGuestsOfOneKindLeaveOthersTheirPlaces(t *testing.T) {
 	}
 }
 
-// TestHandshakesOfOneAddressArePaced: a stranger who comes again and again is not taken for a while,
-// and a guest may come as often as he likes.
+// TestHandshakesOfOneAddressArePaced: a stranger who comes again and again is not taken for a
+// while, and a guest may come as often as he likes.
 func TestHandshakesOfOneAddressArePaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPort(t)

@@ -159,11 +159,12 @@ func knock(t *testing.T, from, port string) net.Conn {
 	return c
 }
 
-// TestSilenceBlindsNoMonitoringSystem: connections that say nothing, of one address or of many, keep
-// nobody out who has a certificate, and end nothing that he has open.
+// TestSilenceBlindsNoMonitoringSystem: connections that say nothing, of one address or of many,
+// keep nobody out who has a certificate, and end nothing that he has open.
 func TestSilenceBlindsNoMonitoringSystem(t *testing.T) {
 	port, own, _ := open(t)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{own}, InsecureSkipVerify: true}}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{own},
+		InsecureSkipVerify: true}}
 	defer transport.CloseIdleConnections()
 	reused := false
 	scraped := func() {

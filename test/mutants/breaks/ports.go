@@ -27,7 +27,7 @@ var ports = []Mutant{
 	{
 		Name: "one-address-blinds-monitoring", Law: "L10", Broken: "silent connections of one address take all places",
 		Edits: []Edit{{lobbyFile, "\tpushed, _ = pot.Enter(holder, c)\n",
-			"\tpot.Keeps = true\n\tif _, room := pot.Enter(holder, c); !room {\n\t\treturn &c\n\t}\n"}},
+			"\tpot.Each, pot.Keeps = pot.Most, true\n\tif _, room := pot.Enter(holder, c); !room {\n\t\treturn &c\n\t}\n"}},
 		Nets: first(tests("internal/metrics", "^TestSilenceBlindsNoMonitoringSystem$")),
 	},
 	{
@@ -98,7 +98,8 @@ var ports = []Mutant{
 	},
 	{
 		Name: "ended-visits-go-on", Law: "L10", Broken: "an administrator ends visits, and they go on",
-		Edits: []Edit{{pageVisits, "\t\tif name == \"\" || one.Name == name {\n", "\t\tif name == \"\" && one.Name == name {\n"}},
+		Edits: []Edit{{pageVisits, "\t\tif name == \"\" || one.Name == name {\n",
+			"\t\tif name == \"\" && one.Name == name {\n"}},
 		Nets: []Net{tests("internal/web", "^TestVisitsAreEndedFromOutside$"),
 			tests("internal/daemon", "^TestAnAdministratorEndsVisitsAtThePage$")},
 	},
