@@ -30,3 +30,24 @@ func (c *Client) PageLogin(ctx context.Context, request PageRequest) (PageLink, 
 	err := c.Post(ctx, PathPage, request, &link)
 	return link, err
 }
+
+// PageLogout ends visits at the page of the node that is asked.
+type PageLogout struct {
+	// Name is whose visits end, with the login links that wait for him. Empty is everybody's.
+	Name string `json:"name,omitempty"`
+}
+
+// PageLogoutReply tells what was ended.
+type PageLogoutReply struct {
+	Node string `json:"node"`
+	// Visits is how many there were, and Links how many login links were waiting to be used.
+	Visits int `json:"visits"`
+	Links  int `json:"links"`
+}
+
+// PageLogout ends visits.
+func (c *Client) PageLogout(ctx context.Context, request PageLogout) (PageLogoutReply, error) {
+	var reply PageLogoutReply
+	err := c.Post(ctx, PathPageLogout, request, &reply)
+	return reply, err
+}

@@ -36,6 +36,7 @@ const (
 	PathAudit        = "/v1/audit"         // GET ?node=&after= -> AuditTrail
 	PathMetrics      = "/metrics"          // GET -> text format of Prometheus
 	PathPage         = "/v1/page"          // POST PageRequest -> PageLink (login link of this node's page)
+	PathPageLogout   = "/v1/page/logout"   // POST PageLogout -> PageLogoutReply (ends visits at this node's page)
 	PathClient       = "/v1/clients"       // POST ClientRequest -> ClientReply (certificate for remote tools)
 )
 

@@ -103,8 +103,8 @@ func (p piped) Close() error {
 
 func (p piped) Addr() net.Addr { return &net.TCPAddr{} }
 
-// viewerOf is a certificate that may look, made by a node.
-func (s *site) viewerOf(at, user string) tls.Certificate {
+// pairOf makes a key, and has the request for its certificate signed.
+func (s *site) pairOf(user string, sign func(request []byte) string) tls.Certificate {
 	s.t.Helper()
 	key, err := pki.NewKey()
 	if err != nil {
@@ -114,28 +114,54 @@ func (s *site) viewerOf(at, user string) tls.Certificate {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var reply api.ClientReply
-	s.must(at, rootUser, "POST", api.PathClient,
-		api.ClientRequest{User: user, Role: "viewer", Request: string(request)}, &reply)
 	secret, err := key.PEM()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	own, err := tls.X509KeyPair([]byte(reply.Certificate), secret)
+	own, err := tls.X509KeyPair([]byte(sign(request)), secret)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return own
 }
 
-// TestMetricsAreReadByACertificateThatMayLook: off the loopback nobody else gets through the
-// handshake, and a certificate that is revoked ends what it has open.
+// viewerOf is a certificate that may look, made by a node.
+func (s *site) viewerOf(at, user string) tls.Certificate {
+	s.t.Helper()
+	return s.pairOf(user, func(request []byte) string {
+		var reply api.ClientReply
+		s.must(at, rootUser, "POST", api.PathClient,
+			api.ClientRequest{User: user, Role: "viewer", Request: string(request)}, &reply)
+		return reply.Certificate
+	})
+}
+
+// unrecordedAt is a certificate that the authority signed, and that the cluster did not record.
+func (s *site) unrecordedAt(at, user string) tls.Certificate {
+	s.t.Helper()
+	return s.pairOf(user, func(request []byte) string {
+		d := s.members[at].daemon
+		ca, err := d.authority(d.replica.Root())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		chain, err := ca.SignClient(request, user, pki.RoleAdmin, time.Now(), time.Hour)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return string(chain)
+	})
+}
+
+// TestMetricsAreReadByACertificateThatMayLook: off the loopback nobody gets through the handshake
+// whose certificate the authority did not sign; one that was not recorded or is revoked is refused,
+// which the trail tells.
 func TestMetricsAreReadByACertificateThatMayLook(t *testing.T) {
 	inBubble(t, func(s *site) {
 		leader := s.leader()
 		own, d := s.viewerOf(leader, "prometheus"), s.members[leader].daemon
 		listener := piped{make(chan net.Conn), make(chan net.Conn)}
-		server := metrics.NewServer(d.metrics, d.mayMeasure)
+		server := metrics.NewServer(d.metrics, d.mayMeasure, d.logger)
 		served := make(chan error)
 		go func() { served <- server.Serve(tls.NewListener(listener, d.metricsDoor())) }()
 		get := func(from *http.Transport) (int, error) {
@@ -155,20 +181,32 @@ func TestMetricsAreReadByACertificateThatMayLook(t *testing.T) {
 				TLSClientConfig: &tls.Config{Certificates: certificates, InsecureSkipVerify: true},
 			}
 		}
-		viewer, stranger := comes(own), comes()
+		viewer, stranger, forged := comes(own), comes(), comes(s.unrecordedAt(leader, "mallory"))
+		told := func(why string) {
+			trail := s.trail(leader)
+			if last := trail[len(trail)-1]; last.Act != "read the metrics" || !strings.Contains(last.Result, why) {
+				t.Errorf("the trail ends with %+v, want %q", last, why)
+			}
+		}
 		if code, err := get(viewer); code != http.StatusOK {
 			t.Errorf("a viewer is answered with %d, %v", code, err)
 		}
 		if code, err := get(stranger); err == nil {
 			t.Errorf("somebody without a certificate is answered with %d", code)
 		}
+		if code, err := get(forged); code != http.StatusForbidden {
+			t.Errorf("one that was not recorded is answered with %d, %v", code, err)
+		}
+		told("its key is not one that the cluster recorded")
 		s.must(leader, rootUser, "POST", api.PathClient, api.ClientRequest{User: "prometheus", Revoke: true},
 			&api.ClientReply{})
 		if code, err := get(viewer); err == nil && code != http.StatusForbidden {
 			t.Errorf("a viewer that was revoked is answered with %d", code)
 		}
+		told("removed")
 		viewer.CloseIdleConnections()
 		stranger.CloseIdleConnections()
+		forged.CloseIdleConnections()
 		if err := errors.Join(server.Close(), <-served); !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/web"
 )
@@ -24,7 +25,7 @@ type browser struct {
 func (s *site) browse(at string, who web.Visitor) *browser {
 	s.t.Helper()
 	d := s.members[at].daemon
-	secret, _, made := d.page.Invite(who)
+	secret, _, made := d.page.Invite(who, limits.Root, "uid 0")
 	if !made {
 		s.t.Fatal("no link was made")
 	}
@@ -119,6 +120,32 @@ func TestWhoMayDoWhatAtThePage(t *testing.T) {
 		b.send("POST", "/page/logout", "")
 		if code := b.send("GET", api.PathStatus, "").Code; code != http.StatusUnauthorized {
 			t.Errorf("after the logout: %d", code)
+		}
+	})
+}
+
+// TestAnAdministratorEndsVisitsAtThePage: on the node, and the trail tells who ended whose.
+func TestAnAdministratorEndsVisitsAtThePage(t *testing.T) {
+	inBubble(t, func(s *site) {
+		alice := s.browse("node1", web.Visitor{Name: "alice", Role: pki.RoleAdmin})
+		bob := s.browse("node1", web.Visitor{Name: "bob", Role: pki.RoleViewer})
+		code, body := s.ask("node1", operator, "POST", api.PathPageLogout, api.PageLogout{})
+		if code != http.StatusForbidden {
+			t.Errorf("an operator elsewhere is answered %d %s", code, body)
+		}
+		var reply api.PageLogoutReply
+		s.must("node1", rootUser, "POST", api.PathPageLogout, api.PageLogout{Name: "alice"}, &reply)
+		if (reply != api.PageLogoutReply{Node: "node1", Visits: 1}) {
+			t.Errorf("it answers %+v", reply)
+		}
+		a, b := alice.send("GET", api.PathStatus, "").Code, bob.send("GET", api.PathStatus, "").Code
+		if a != http.StatusUnauthorized || b != http.StatusOK {
+			t.Errorf("alice is answered %d, bob %d", a, b)
+		}
+		trail := s.trail("node1")
+		want := `end the visits of "alice" at the page: 1 visits, 0 login links`
+		if last := trail[len(trail)-1]; last.Act != want || last.Who != "root" || last.Result != "ok" {
+			t.Errorf("the trail ends with %+v", last)
 		}
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/knocks"
+	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/pki"
@@ -61,13 +62,13 @@ func (d *Daemon) openMetrics(ctx context.Context) error {
 	if address == "" {
 		return nil
 	}
-	listener, err := metrics.Listen(address, d.metricsDoor())
+	listener, err := metrics.Listen(address, d.metricsDoor(), d.logger)
 	if err != nil {
 		d.warnings.set("metrics", "metrics are not served: "+err.Error())
 		d.logger.Warn("metrics are not served", "address", address, "error", err)
 		return nil
 	}
-	s := metrics.NewServer(d.metrics, d.mayMeasure)
+	s := metrics.NewServer(d.metrics, d.mayMeasure, d.logger)
 	d.work.Go(func() {
 		if err := s.Serve(listener); ctx.Err() == nil && !errors.Is(err, http.ErrServerClosed) {
 			d.warnings.set("metrics", "metrics are served no longer: "+err.Error())
@@ -77,23 +78,39 @@ func (d *Daemon) openMetrics(ctx context.Context) error {
 	return nil
 }
 
-// metricsDoor asks for a certificate in the handshake, so that a stranger holds nothing.
+// metricsDoor asks for a certificate in the handshake, so that a stranger holds nothing. Whom it
+// sends away there is in the audit trail too.
 func (d *Daemon) metricsDoor() *tls.Config {
 	door := d.store.ServerConfig("http/1.1")
 	door.ClientAuth = tls.RequireAnyClientCert
+	verify := door.VerifyConnection
+	door.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		one := door.Clone()
+		one.VerifyConnection = func(state tls.ConnectionState) error {
+			err := verify(state)
+			if err != nil {
+				d.refusedMonitor(hello.Conn.RemoteAddr().String(), err)
+			}
+			return err
+		}
+		return one, nil
+	}
 	return door
 }
 
-// mayMeasure says why a connection may not read metrics; one without TLS is from this host.
-func (d *Daemon) mayMeasure(state *tls.ConnectionState) error {
-	if state == nil {
-		return nil
+// mayMeasure says who reads metrics, or why he may not; a connection without TLS is from this host.
+func (d *Daemon) mayMeasure(r *http.Request) (holder string, err error) {
+	if r.TLS == nil {
+		return "", nil
 	}
-	peer, err := pki.PeerOf(*state)
+	peer, err := pki.PeerOf(*r.TLS)
+	if err == nil {
+		err = d.store.Admit(pki.ChannelLook, pki.Accepting, peer)
+	}
 	if err != nil {
-		return err
+		d.refusedMonitor(r.RemoteAddr, err)
 	}
-	return d.store.Admit(pki.ChannelLook, pki.Accepting, peer)
+	return peer.Fingerprint, err
 }
 
 // Root implements server.Log.
@@ -195,7 +212,7 @@ func (s served) Join(ctx context.Context, root *cluster.State, asked api.JoinReq
 func (s served) NoteGuess(from string) { s.knocks.Note(from, knocks.Token, time.Now()) }
 
 // Invite implements server.Entrance.
-func (s served) Invite(name string, role pki.Role) (api.PageLink, error) {
+func (s served) Invite(name string, role pki.Role, by server.Caller) (api.PageLink, error) {
 	declared := s.replica.Root().Document.Web
 	if declared == nil {
 		return api.PageLink{}, server.Refuse(http.StatusConflict, "no_page",
@@ -205,10 +222,10 @@ func (s served) Invite(name string, role pki.Role) (api.PageLink, error) {
 	if err != nil {
 		return api.PageLink{}, fmt.Errorf("the page is not served: %w", err)
 	}
-	secret, ends, made := s.page.Invite(web.Visitor{Name: name, Role: role})
+	secret, ends, made := s.page.Invite(web.Visitor{Name: name, Role: role}, by.Share(), by.Holder)
 	if !made {
 		return api.PageLink{}, server.Refuse(http.StatusServiceUnavailable, "busy",
-			"too many login links of %s wait to be used; each lives %s", s.name, web.LinkValidity)
+			"too many login links of %s that %s made wait to be used; each lives %s", s.name, by.Name, web.LinkValidity)
 	}
 	sum := sha256.Sum256(certificate.Certificate[0])
 	return api.PageLink{
@@ -217,13 +234,19 @@ func (s served) Invite(name string, role pki.Role) (api.PageLink, error) {
 	}, nil
 }
 
+// EndVisits implements server.Entrance.
+func (s served) EndVisits(name string) api.PageLogoutReply {
+	visits, links := s.page.End(name)
+	return api.PageLogoutReply{Node: s.name, Visits: visits, Links: links}
+}
+
 // Passable implements server.Entrance.
 func (s served) Passable(uuid, operation string) (may bool, why string) {
 	return s.mayComeUp(uuid, operation)
 }
 
 // Keep implements server.Trail.
-func (s served) Keep(e api.AuditEntry, refusal bool) { s.keep(e, refusal) }
+func (s served) Keep(e api.AuditEntry, refused limits.Kind) { s.keep(e, refused) }
 
 // Entries implements server.Trail.
 func (s served) Entries(after uint64, most int) (entries []api.AuditEntry, more bool, err error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,30 @@ func TestAFloodOfRefusalsLeavesTheTrailWhole(t *testing.T) {
 		}
 		if len(entries) > 3*mostRefusals || told != 501 {
 			t.Errorf("501 refusals left %d lines that tell of %d", len(entries), told)
+		}
+	})
+}
+
+// Whoever floods the trail from the page, or without a certificate, does not hide what a stolen
+// certificate is refused.
+func TestAFloodOfOneKindHidesNoOther(t *testing.T) {
+	inBubble(t, func(s *site) {
+		before, d := len(s.trail("node1")), s.members["node1"].daemon
+		for range 10 * mostRefusals {
+			r := httptest.NewRequest("POST", "https://node1:7444/page/login", nil)
+			r.Header.Set("Origin", "https://evil.example")
+			d.page.ServeHTTP(httptest.NewRecorder(), r)
+			s.ask("node1", joiner, "GET", api.PathStatus, nil)
+		}
+		s.ask("node1", viewer, "GET", api.PathBackup, nil)
+		kinds := map[string]int{}
+		for _, e := range s.trail("node1")[before:] {
+			kinds[e.Act]++
+		}
+		want := map[string]int{"a request of another site": mostRefusals, "GET " + api.PathStatus: mostRefusals,
+			"GET " + api.PathBackup: 1}
+		if diff := cmp.Diff(want, kinds); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

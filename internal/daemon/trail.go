@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -14,17 +15,18 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
-// mostRefusals is how many refusals per window the audit trail has lines for; of more it has the
-// number, so that whoever knocks cannot push out what was done.
+// mostRefusals is how many refusals of one kind of caller per window the audit trail has lines for;
+// of more it has the number, so that whoever knocks cannot push out what was done, nor hide the
+// refusals of another kind.
 const (
 	mostRefusals   = 20
 	refusalsWindow = 10 * time.Second
 )
 
-// trail is the daemon's audit trail, and the brake on what strangers add to it.
+// trail is the daemon's audit trail, and the brakes on what those add to it who are refused.
 type trail struct {
 	*audit.Trail
-	refusals limits.Quiet
+	refusals map[limits.Kind]*limits.Quiet
 }
 
 func openTrail(folder membership.Folder, node string) (*trail, error) {
@@ -32,7 +34,11 @@ func openTrail(folder membership.Folder, node string) (*trail, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &trail{Trail: opened, refusals: limits.Quiet{Most: mostRefusals, Window: refusalsWindow}}, nil
+	t := &trail{Trail: opened, refusals: map[limits.Kind]*limits.Quiet{}}
+	for _, kind := range limits.Kinds() {
+		t.refusals[kind] = &limits.Quiet{Most: mostRefusals, Window: refusalsWindow}
+	}
+	return t, nil
 }
 
 func (d *Daemon) keepTrail(ctx context.Context) {
@@ -45,11 +51,12 @@ func (d *Daemon) keepTrail(ctx context.Context) {
 	})
 }
 
-// keep adds to the trail and to the log.
-func (d *Daemon) keep(e audit.Entry, refusal bool) {
+// keep adds to the trail and to the log. Of a refusal it is told whose.
+func (d *Daemon) keep(e audit.Entry, refused limits.Kind) {
 	now := time.Now()
-	if refusal {
-		unsaid, tell := d.trail.refusals.Tell(now)
+	if refused != "" {
+		brake := cmp.Or(d.trail.refusals[refused], d.trail.refusals[limits.Strangers])
+		unsaid, tell := brake.Tell(now)
 		if !tell {
 			return
 		}
@@ -64,7 +71,14 @@ func (d *Daemon) keep(e audit.Entry, refusal bool) {
 func (d *Daemon) refusedPeer(remote, protocol string, reason error) {
 	d.noteKnock(remote, reason)
 	act := "connect for " + strconv.Quote(protocol)
-	d.keep(audit.Entry{Who: "somebody", From: remote, Act: act, Result: "refused: " + reason.Error()}, true)
+	d.keep(audit.Entry{Who: "somebody", From: remote, Act: act, Result: "refused: " + reason.Error()}, limits.Strangers)
+}
+
+// refusedMonitor is told of somebody with a certificate who was not let read metrics.
+func (d *Daemon) refusedMonitor(remote string, reason error) {
+	d.noteKnock(remote, reason)
+	d.keep(audit.Entry{Who: "somebody", From: limits.Network(remote), Act: "read the metrics",
+		Result: "refused: " + reason.Error()}, limits.Monitors)
 }
 
 // noteKnock remembers whom nobody knows here. Who is turned away for want of room, or came for a

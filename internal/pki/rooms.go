@@ -3,7 +3,6 @@ package pki
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/limits"
@@ -30,19 +29,7 @@ func holderOf(peer Peer, remote net.Addr) string {
 	return network(remote)
 }
 
-// network is the address, or for IPv6 the /64, of which one machine has all the addresses.
-func network(remote net.Addr) string {
-	address, err := netip.ParseAddrPort(remote.String())
-	if err != nil {
-		return remote.String()
-	}
-	plain := address.Addr().Unmap().WithZone("")
-	if plain.Is4() {
-		return plain.String()
-	}
-	prefix, _ := plain.Prefix(64)
-	return prefix.String()
-}
+func network(remote net.Addr) string { return limits.Network(remote.String()) }
 
 // Handshakes that strangers may make from one address: on average a second, and at once.
 const (

@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/limits"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
 // audit writes down who did what, and whom it was refused. The same line goes to the log.
@@ -21,7 +23,23 @@ func (s *Server) audit(who Caller, r *http.Request, a access, err error) {
 	if !refusal && (!a.kept || act == notKept) {
 		return
 	}
-	s.daemon.Keep(api.AuditEntry{Who: nameFor(who), From: who.From, Act: act, Result: resultOf(err)}, refusal)
+	refused := limits.Kind("")
+	if refusal {
+		refused = brakeOf(who)
+	}
+	s.daemon.Keep(api.AuditEntry{Who: nameFor(who), From: who.From, Act: act, Result: resultOf(err)}, refused)
+}
+
+// brakeOf is the kind of caller among whose refusals one counts. Who knocks at the page, or shows
+// tokens, hides nobody who shows a certificate.
+func brakeOf(who Caller) limits.Kind {
+	switch who.Kind {
+	case pki.KindVisitor:
+		return limits.Visitors
+	case pki.KindNode, pki.KindClient:
+		return who.Share()
+	}
+	return limits.Joiners
 }
 
 // notKept is the act of a request that turned out to change nothing.

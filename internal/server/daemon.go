@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
+	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -94,8 +95,11 @@ type Entrance interface {
 	Join(ctx context.Context, root *cluster.State, asked api.JoinRequest, token cluster.Token) (api.JoinReply, error)
 	// NoteGuess remembers from where a token was shown that is none.
 	NoteGuess(from string)
-	// Invite makes a link by which a person logs in at this node's page, once.
-	Invite(name string, role pki.Role) (api.PageLink, error)
+	// Invite makes a link by which a person logs in at this node's page, once, for who asks for it.
+	Invite(name string, role pki.Role, by Caller) (api.PageLink, error)
+	// EndVisits ends the visits of a person at this node's page with the links that wait for him; of
+	// everybody where none is named.
+	EndVisits(name string) api.PageLogoutReply
 	// Passable reports whether a VM may come up on this host now, and why not. The operation is that
 	// of libvirt's hook.
 	Passable(uuid, operation string) (may bool, why string)
@@ -103,8 +107,9 @@ type Entrance interface {
 
 // Trail is the audit trail of this node.
 type Trail interface {
-	// Keep adds an entry; refusals are braked.
-	Keep(e api.AuditEntry, refusal bool)
+	// Keep adds an entry. One of a refusal has the kind of caller that was refused, by which refusals
+	// are braked; of what was done it is empty.
+	Keep(e api.AuditEntry, refused limits.Kind)
 	// Entries are at most so many entries behind a sequence number, and whether there are more.
 	Entries(after uint64, most int) (entries []api.AuditEntry, more bool, err error)
 }

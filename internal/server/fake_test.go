@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -28,6 +29,7 @@ type fake struct {
 	// proposed are the commands that reached the log, and kept what reached the audit trail.
 	proposed []cluster.Command
 	kept     []api.AuditEntry
+	brakes   []limits.Kind
 }
 
 func newFake() *fake { return &fake{root: &cluster.State{Cluster: "test"}} }
@@ -56,7 +58,7 @@ func (f *fake) ExamineOthers(context.Context) []api.Finding               { retu
 func (f *fake) Foresee(context.Context, api.ForesightQuery) api.Foresight { return api.Foresight{} }
 func (f *fake) LastChecks(*cluster.State) map[string]api.FenceCheck       { return nil }
 
-func (f *fake) Invite(name string, role pki.Role) (api.PageLink, error) {
+func (f *fake) Invite(name string, role pki.Role, _ Caller) (api.PageLink, error) {
 	return api.PageLink{URL: "https://node1/#" + name, Name: name, Role: string(role)}, nil
 }
 
@@ -69,10 +71,14 @@ func (f *fake) Propose(_ context.Context, commands ...cluster.Command) ([]messag
 	return make([]message.Text, len(commands)), nil
 }
 
-func (f *fake) Keep(e api.AuditEntry, _ bool) {
+func (f *fake) EndVisits(name string) api.PageLogoutReply {
+	return api.PageLogoutReply{Node: "node1", Visits: 2, Links: len(name)}
+}
+
+func (f *fake) Keep(e api.AuditEntry, refused limits.Kind) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.kept = append(f.kept, e)
+	f.kept, f.brakes = append(f.kept, e), append(f.brakes, refused)
 }
 
 // Callers of the tests' requests.

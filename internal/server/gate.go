@@ -94,17 +94,19 @@ func notEnough(least pki.Role) error {
 		"Permission denied: this needs root on the node, or a certificate of role %s", least)
 }
 
-// shares are what callers have of the interface, by kind: nodes, root on this host, and everybody
-// else. None can use up another's.
+// shares are what callers have of the interface, by kind: nodes, root on this host, administrators,
+// and everybody else. None can use up another's.
 type shares struct {
 	pace limits.Pace
 
 	mu     sync.Mutex
-	bodies map[string]int64
-	posts  map[string]*limits.Pot[*Caller]
+	bodies map[limits.Kind]int64
+	posts  map[limits.Kind]*limits.Pot[*Caller]
 	// thinkers wait for their turn to have something planned on paper, and turns has one at a time.
-	thinkers map[string]*limits.Pot[*Caller]
-	turns    map[string]chan struct{}
+	thinkers map[limits.Kind]*limits.Pot[*Caller]
+	turns    map[limits.Kind]chan struct{}
+	// readers have streams of the timeline open.
+	readers map[limits.Kind]*limits.Pot[*Caller]
 }
 
 // Bytes of bodies at once, and requests at once that may propose something, per kind of caller.
@@ -118,35 +120,42 @@ const (
 )
 
 func newShares() *shares {
-	s := &shares{pace: limits.Pace{Rate: 20, Burst: 40, Holders: 1024, Most: 2 * pacePatience}, bodies: map[string]int64{}}
-	s.posts = map[string]*limits.Pot[*Caller]{
-		"node": {Most: 4 * postsOfKind, Each: postsOfKind, Keeps: true},
-		"root": {Most: postsOfKind, Each: postsOfKind, Keeps: true},
-		"user": {Most: postsOfKind, Each: postsOfOne, Keeps: true},
+	s := &shares{pace: limits.Pace{Rate: 20, Burst: 40, Holders: 1024, Most: 2 * pacePatience}}
+	s.bodies, s.turns = map[limits.Kind]int64{}, map[limits.Kind]chan struct{}{}
+	s.posts = map[limits.Kind]*limits.Pot[*Caller]{
+		limits.Nodes:  {Most: 4 * postsOfKind, Each: postsOfKind, Keeps: true},
+		limits.Root:   {Most: postsOfKind, Each: postsOfKind, Keeps: true},
+		limits.Admins: {Most: postsOfKind, Each: postsOfOne, Keeps: true},
+		limits.Users:  {Most: postsOfKind, Each: postsOfOne, Keeps: true},
 	}
-	s.thinkers, s.turns = map[string]*limits.Pot[*Caller]{}, map[string]chan struct{}{}
+	s.thinkers, s.readers = map[limits.Kind]*limits.Pot[*Caller]{}, map[limits.Kind]*limits.Pot[*Caller]{}
 	for kind := range s.posts {
+		s.readers[kind] = &limits.Pot[*Caller]{Most: streamsOfKind, Each: streamsOfOne, Keeps: true}
 		s.thinkers[kind] = &limits.Pot[*Caller]{Most: thinkersOfKind, Each: thinkersOfOne, Keeps: true}
 		s.turns[kind] = make(chan struct{}, 1)
 	}
+	s.readers[limits.Root].Each = streamsOfKind
 	return s
 }
 
-func shareOf(who Caller) string {
+// Share is the kind of caller whose places and memory one uses.
+func (c Caller) Share() limits.Kind {
 	switch {
-	case who.Kind == pki.KindNode:
-		return "node"
-	case who.Reserved:
-		return "root"
+	case c.Kind == pki.KindNode:
+		return limits.Nodes
+	case c.Reserved:
+		return limits.Root
+	case c.Role == pki.RoleAdmin:
+		return limits.Admins
 	}
-	return "user"
+	return limits.Users
 }
 
 // enter takes a place for a request that may propose something.
 func (s *shares) enter(who *Caller) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pot := s.posts[shareOf(*who)]
+	pot := s.posts[who.Share()]
 	if _, room := pot.Enter(who.Holder, who); !room {
 		return nil, busy("%d requests of %s are under way already; try again in a moment", pot.Count(), who.Name)
 	}
@@ -160,7 +169,7 @@ func (s *shares) enter(who *Caller) (leave func(), err error) {
 // think waits until nobody else of the caller's kind has something planned on paper. It goes on
 // after its caller has left, so what bounds connections does not bound it.
 func (s *shares) think(ctx context.Context, who Caller) (done func(), err error) {
-	kind := shareOf(who)
+	kind := who.Share()
 	s.mu.Lock()
 	_, room := s.thinkers[kind].Enter(who.Holder, &who)
 	s.mu.Unlock()
@@ -192,7 +201,7 @@ func busy(format string, arguments ...any) error {
 
 // take reserves memory for a body before it is read.
 func (s *shares) take(who Caller, bytes int64) (give func(), err error) {
-	share := shareOf(who)
+	share := who.Share()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.bodies[share]+bytes > bodiesOfKind {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,10 +33,27 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request, who Caller) erro
 		return Refuse(http.StatusBadRequest, "bad_request",
 			"%q is no name: use at most 64 letters, digits and signs, without blanks and quotes", name)
 	}
-	link, err := s.daemon.Invite(name, role)
+	link, err := s.daemon.Invite(name, role, who)
 	if err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, link)
+	return nil
+}
+
+// endVisits ends who is logged in at this node's page, and what was made to log in with.
+func (s *Server) endVisits(w http.ResponseWriter, r *http.Request, who Caller) error {
+	var asked api.PageLogout
+	if err := readJSON(r, &asked); err != nil {
+		return err
+	}
+	whose := "everybody"
+	if asked.Name != "" {
+		whose = fmt.Sprintf("%.64q", asked.Name)
+	}
+	who.about("end the visits of %s at the page", whose)
+	reply := s.daemon.EndVisits(asked.Name)
+	who.about("end the visits of %s at the page: %d visits, %d login links", whose, reply.Visits, reply.Links)
+	writeJSON(w, http.StatusOK, reply)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -56,7 +57,11 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathWhatIf + "?down=node1", pki.RoleViewer, false},
 	{"POST", api.PathLock, pki.RoleOperator, false},
 	{"POST", api.PathPage, pki.RoleViewer, false},
+	{"POST", api.PathPageLogout, pki.RoleAdmin, false},
 }
+
+// onTheSocketAlone are asked by the doorkeeper and by who logs in or out at the page.
+var onTheSocketAlone = []string{api.PathDoor, api.PathPage, api.PathPageLogout}
 
 // callersOfTheInterface are all kinds of callers, with the role that each has; "" is none.
 var callersOfTheInterface = []struct {
@@ -82,7 +87,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		for _, route := range routesOfTheInterface {
 			for _, c := range callersOfTheInterface {
 				may := c.role.Includes(route.least) && !route.joiners || route.joiners && c.who.Kind == pki.KindJoiner
-				if local := route.path == api.PathDoor || route.path == api.PathPage; local && !c.who.Socket {
+				if slices.Contains(onTheSocketAlone, route.path) && !c.who.Socket {
 					may = false // the doorkeeper, and who wants to log in at the page, ask on the socket
 				}
 				if may && route.method == "POST" && route.path != api.PathJoin {

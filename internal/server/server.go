@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
@@ -34,8 +33,6 @@ type Server struct {
 	name    string
 	http    *http.Server
 	shares  *shares
-	// openStreams counts the readers of the timeline's stream.
-	openStreams atomic.Int32
 }
 
 // New makes a server. Nothing is served before Listen.
@@ -123,6 +120,7 @@ func (s *Server) Handler() http.Handler {
 		"GET " + api.PathLock:               {look, s.lockStatus},
 		"GET " + api.PathAudit:              {read, s.auditTrail},
 		"POST " + api.PathPage:              {access{least: pki.RoleViewer, local: true, kept: true}, s.invite},
+		"POST " + api.PathPageLogout:        {access{least: pki.RoleAdmin, local: true, kept: true}, s.endVisits},
 
 		"GET " + api.PathServices + "/{name}/why": {look, s.why},
 		"GET " + api.PathView:                     {access{least: pki.RoleAdmin}, s.view},

@@ -57,9 +57,9 @@ func choiceOf(r *http.Request) report.Choice {
 	return report.Choice{Service: query.Get("service"), Node: query.Get("node"), Code: query.Get("code")}
 }
 
-func (s *Server) events(w http.ResponseWriter, r *http.Request, _ Caller) error {
+func (s *Server) events(w http.ResponseWriter, r *http.Request, who Caller) error {
 	if strings.Contains(r.Header.Get("Accept"), streamType) {
-		return s.stream(w, r)
+		return s.stream(w, r, who)
 	}
 	query := r.URL.Query()
 	after, _ := strconv.ParseUint(query.Get("after"), 10, 64)

@@ -15,8 +15,10 @@ import (
 const (
 	// streamType asks for the timeline as a stream that does not end.
 	streamType = "text/event-stream"
-	// mostStreams bounds how many are open on one node at the same time.
-	mostStreams = 64
+	// streamsOfKind bounds how many are open on one node at the same time by callers of one kind, and
+	// streamsOfOne how many by one of them who is not root.
+	streamsOfKind = 64
+	streamsOfOne  = 16
 	// streamBeat is how often a silent stream says that it is there.
 	streamBeat = 15 * time.Second
 	// streamPatience is how long a reader may keep a write waiting.
@@ -27,17 +29,16 @@ const (
 // INDEX.ORDINAL; a reader whose connection broke gives the last one it had as
 // Last-Event-ID (or ?after=) and misses nothing that is still kept. What is
 // no longer kept is told as an event of the type "gap".
-func (s *Server) stream(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, who Caller) error {
 	after, err := streamAfter(r)
 	if err != nil {
 		return err
 	}
-	if s.openStreams.Add(1) > mostStreams {
-		s.openStreams.Add(-1)
-		return Refuse(http.StatusServiceUnavailable, "busy", "%d event streams are open on %s, the limit", mostStreams,
-			s.name)
+	leave, err := s.shares.read(&who, s.name)
+	if err != nil {
+		return err
 	}
-	defer s.openStreams.Add(-1)
+	defer leave()
 	w.Header().Set("Content-Type", streamType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
@@ -71,6 +72,22 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) error {
 			return nil
 		}
 	}
+}
+
+// read takes a place for a stream.
+func (s *shares) read(who *Caller, node string) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pot := s.readers[who.Share()]
+	if _, room := pot.Enter(who.Holder, who); !room {
+		return nil, busy("%d event streams may be open on %s for callers like %s, %d of them for one, and no more are free; "+
+			"end some, or ask another node", pot.Most, node, who.Name, pot.Each)
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		pot.Leave(who.Holder, who)
+	}, nil
 }
 
 // streamAfter reads where a stream goes on: behind INDEX or INDEX.ORDINAL.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
 // reader is a client of the stream, until it breaks.
@@ -36,10 +37,14 @@ func (r *reader) Write(text []byte) (int, error) {
 	return r.text.Write(text)
 }
 
-// listen opens a stream behind an event; ended is closed when the handler has returned.
+// listen opens a stream behind an event for root; ended is closed when the handler has returned.
 func listen(handler http.Handler, last string) (r *reader, stop func(), ended chan struct{}) {
+	return listenAs(handler, rootUser, last)
+}
+
+func listenAs(handler http.Handler, who Caller, last string) (r *reader, stop func(), ended chan struct{}) {
 	r, ended = &reader{header: http.Header{}}, make(chan struct{})
-	ctx, stop := context.WithCancel(WithCaller(context.Background(), rootUser))
+	ctx, stop := context.WithCancel(WithCaller(context.Background(), who))
 	request := httptest.NewRequestWithContext(ctx, "GET", api.PathEvents, nil)
 	request.Header.Set("Accept", streamType)
 	if last != "" {
@@ -57,7 +62,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		handler := newFake().serve().Handler()
 		var ends []func()
-		for range mostStreams {
+		for range streamsOfKind {
 			_, stop, ended := listen(handler, "")
 			ends = append(ends, func() {
 				stop()
@@ -87,5 +92,57 @@ func TestStreamsAreBounded(t *testing.T) {
 		if wrong.status != http.StatusBadRequest || !strings.Contains(wrong.text.String(), "is not the id of an event") {
 			t.Errorf("a wrong id was answered %d %s", wrong.status, wrong.text.String())
 		}
+	})
+}
+
+// TestStreamsOfOthersLeaveRootItsOwn: one viewer takes its own places, all viewers theirs, and
+// neither an administrator nor root has to wait for any of them.
+func TestStreamsOfOthersLeaveRootItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handler := newFake().serve().Handler()
+		caller := func(name string, role pki.Role) Caller {
+			return Caller{Name: name, Holder: name, Kind: pki.KindClient, Role: role}
+		}
+		var ends []func()
+		opened := func(who Caller) bool {
+			_, stop, ended := listenAs(handler, who, "")
+			ends = append(ends, func() {
+				stop()
+				<-ended
+			})
+			select {
+			case <-ended:
+				return false
+			default:
+				return true
+			}
+		}
+		for i := range streamsOfOne + 1 {
+			if got, want := opened(caller("eve", pki.RoleViewer)), i < streamsOfOne; got != want {
+				t.Errorf("stream %d of one viewer: %v", i+1, got)
+			}
+		}
+		if !opened(caller("bob", pki.RoleOperator)) {
+			t.Error("one viewer has taken the places of all others")
+		}
+		for _, name := range []string{"a", "b", "c", "d"} {
+			for range streamsOfOne {
+				opened(caller(name, pki.RoleViewer))
+			}
+		}
+		if opened(caller("late", pki.RoleViewer)) {
+			t.Error("there is no end of streams")
+		}
+		if !opened(caller("alice", pki.RoleAdmin)) || !opened(rootUser) {
+			t.Error("viewers have taken the places of root or of an administrator")
+		}
+		for _, end := range ends {
+			end()
+		}
+		ends = nil
+		if !opened(caller("eve", pki.RoleViewer)) {
+			t.Error("the places were not given back")
+		}
+		ends[0]()
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
@@ -33,8 +32,9 @@ type Options struct {
 	Admit func(channel pki.Channel, peer pki.Peer) error
 	// Answer passes a request on to the tools' interface, from a visitor at an address.
 	Answer func(w http.ResponseWriter, r *http.Request, who pki.Peer, from string)
-	// Keep adds an entry to the audit trail; refusals are braked.
-	Keep func(entry api.AuditEntry, refusal bool)
+	// Keep adds an entry to the audit trail: of what was done, or of the refusal of a kind of caller,
+	// which is braked.
+	Keep func(entry api.AuditEntry, refused limits.Kind)
 	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -46,7 +46,7 @@ type Front struct {
 	board   *board
 	handler http.Handler
 	static  map[string]static
-	streams atomic.Int32
+	seats   seats
 	// knocks bound the tries to log in: of one address, and of all together.
 	knocks, everybody limits.Pace
 }
@@ -74,6 +74,7 @@ func New(options Options) *Front {
 	f := &Front{options: options, visits: newVisits(options.Now), static: readStatic()}
 	f.knocks = limits.Pace{Rate: knocksRate, Burst: knocksBurst, Holders: 4096, Most: time.Minute}
 	f.everybody = limits.Pace{Rate: everybodyRate, Burst: everybodyBurst, Holders: 1, Most: 5 * time.Second}
+	f.seats.places = newPlaces[*http.Request](mostStreams, streamsOfOne, true)
 	f.board = newBoard(f.look, options.Changed)
 	f.handler = f.guarded(f.routes())
 	return f
@@ -87,11 +88,15 @@ func (f *Front) Lasts(peer pki.Peer) bool {
 	return peer == ownEyes || f.visits.lasts(peer.Fingerprint)
 }
 
-// Invite makes the secret of a login link, good for one login until it ends. It reports false where
-// too many links wait to be used.
-func (f *Front) Invite(who Visitor) (secret string, ends time.Time, made bool) {
-	return f.visits.invite(who)
+// Invite makes the secret of a login link, good for one login until it ends, for somebody of a kind
+// who asks for it. It reports false where too many of his links, or of his kind's, wait to be used.
+func (f *Front) Invite(who Visitor, by limits.Kind, maker string) (secret string, ends time.Time, made bool) {
+	return f.visits.invite(who, by, maker)
 }
+
+// End ends the visits of a person, with the pages that he has open, and forgets the links that wait
+// for him; of everybody where no name is given. It returns how many there were.
+func (f *Front) End(name string) (visits, links int) { return f.visits.endOf(name) }
 
 // Run keeps the picture of the cluster fresh for who looks at it, until the context ends.
 func (f *Front) Run(ctx context.Context) { f.board.run(ctx) }
@@ -159,7 +164,7 @@ func (f *Front) guarded(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		if err := foreign.Check(r); err != nil {
-			f.refused(r, "a request of another site")
+			f.refused(r, limits.Browsers, "a request of another site")
 			fail(w, http.StatusForbidden, "foreign", "Permission denied: another site sent this request")
 			return
 		}

@@ -9,22 +9,30 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/limits"
+	"github.com/clusterd/clusterd/internal/lobby"
 )
 
-// Bounds of the port: connections in all and of one address, of which the oldest makes room for the
-// newest, and what one may carry.
+// Bounds of what one connection may carry.
 const (
-	mostConnections = 256
-	ofOneAddress    = 32
-	mostRequests    = 64
-	largestHeader   = 16 << 10
+	mostRequests  = 64
+	largestHeader = 16 << 10
 )
+
+// bounds are those of the port's connections. Who has not logged in, visitors and administrators
+// have places of their own; of too many the oldest makes room for the newest.
+var bounds = lobby.Bounds{
+	Strangers: lobby.Share{Most: 128, Each: 32},
+	Guests: map[limits.Kind]lobby.Share{
+		limits.Visitors: {Most: 128, Each: 32},
+		limits.Admins:   {Most: 64, Each: 32},
+	},
+	Rate: 20, Burst: 60,
+}
 
 // certificateEvery is how often is looked whether the certificate is to be renewed, or a port that
 // could not be opened is free by now.
@@ -135,17 +143,16 @@ func (f *Front) open(ctx context.Context, web cluster.Web, port Port) (*served, 
 	ctx, s.end = context.WithCancel(ctx)
 	s.http = &http.Server{
 		Handler: f, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: largestHeader,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    log.New(io.Discard, "", 0), // a browser that knows no authority says so to its user
-		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: mostRequests},
+		BaseContext: func(net.Listener) context.Context { return ctx }, ConnContext: lobby.Context,
+		ErrorLog: log.New(io.Discard, "", 0), // a browser that knows no authority says so to its user
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: mostRequests},
 		TLSConfig: &tls.Config{
 			MinVersion:     tls.VersionTLS13,
 			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.certificate.Load(), nil },
 		},
 	}
-	room := &room{Listener: listener, places: limits.Pot[*guest]{Most: mostConnections, Each: ofOneAddress}}
 	go func() {
-		if err := s.http.ServeTLS(room, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.ServeTLS(lobby.New(listener, bounds), "", ""); !errors.Is(err, http.ErrServerClosed) {
 			port.Problem("the page's port failed: " + err.Error())
 		}
 	}()
@@ -169,43 +176,4 @@ func (s *served) close() {
 	}
 	s.end()
 	_ = s.http.Close() // nobody waits for the answer of a port that is shut
-}
-
-// room is a listener that bounds how many connections are open.
-type room struct {
-	net.Listener
-
-	mu     sync.Mutex
-	places limits.Pot[*guest]
-}
-
-// guest is a connection in a room.
-type guest struct {
-	net.Conn
-	room   *room
-	holder string
-}
-
-// Accept implements net.Listener.
-func (r *room) Accept() (net.Conn, error) {
-	accepted, err := r.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	g := &guest{Conn: accepted, room: r, holder: network(accepted.RemoteAddr().String())}
-	r.mu.Lock()
-	pushed, _ := r.places.Enter(g.holder, g)
-	r.mu.Unlock()
-	if pushed != nil {
-		_ = (*pushed).Conn.Close() // its server sees it end at its next read
-	}
-	return g, nil
-}
-
-// Close implements net.Conn. It may be called several times.
-func (g *guest) Close() error {
-	g.room.mu.Lock()
-	g.room.places.Leave(g.holder, g)
-	g.room.mu.Unlock()
-	return g.Conn.Close()
 }

@@ -8,9 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
@@ -160,5 +162,76 @@ func TestWhereAPageIsReached(t *testing.T) {
 		if got := Address(&cluster.Web{Listen: listen}, "10.0.0.1"); got != want {
 			t.Errorf("%s is reached at %s, want %s", listen, got, want)
 		}
+	}
+}
+
+// TestStrangersEndNoVisitorsConnection: as many silent ones as there are places, each from another
+// address, and then he asks again, on the connection that he had.
+func TestStrangersEndNoVisitorsConnection(t *testing.T) {
+	k, stop := keep(t)
+	defer stop()
+	port := freePort(t)
+	k.want(port)
+	k.told("")
+	cookie, _ := k.logIn(t, alice)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	reused := false
+	look := func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
+		r, _ := http.NewRequestWithContext(ctx, "GET", "https://127.0.0.1"+port+pathVisit, nil)
+		r.AddCookie(&http.Cookie{Name: cookieName, Value: cookie})
+		answer, err := (&http.Client{Transport: transport}).Do(r)
+		if err != nil {
+			t.Fatal("a visitor is not answered:", err)
+		}
+		if answer.Body.Close(); answer.StatusCode != http.StatusOK || answer.ProtoMajor != 2 {
+			t.Errorf("he is answered %s by %s", answer.Status, answer.Proto)
+		}
+	}
+	look()
+	for i := range bounds.Strangers.Most + 20 {
+		from := net.TCPAddr{IP: net.IPv4(127, 0, 1+byte(i/200), 1+byte(i%200))}
+		c, err := (&net.Dialer{LocalAddr: &from}).DialContext(t.Context(), "tcp", "127.0.0.1"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	look()
+	if !reused {
+		t.Error("strangers ended his connection")
+	}
+}
+
+// TestThePagesPortPacesHandshakes: of one address that goes on failing, most are not begun.
+func TestThePagesPortPacesHandshakes(t *testing.T) {
+	k, stop := keep(t)
+	defer stop()
+	port := freePort(t)
+	k.want(port)
+	k.told("")
+	begun, since := 0, time.Now()
+	for range 4 * int(bounds.Burst) {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", "127.0.0.1"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		// A port that begins the handshake says that this is none.
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\n\r\n")
+		if _, err := c.Read(make([]byte, 1)); err == nil {
+			begun++
+		}
+		_, _ = io.Copy(io.Discard, c)
+		c.Close()
+	}
+	most := int(bounds.Burst) + 2 + int(bounds.Rate*time.Since(since).Seconds())
+	if begun == 0 || begun > most {
+		t.Errorf("%d handshakes were begun, want 1 to %d", begun, most)
 	}
 }

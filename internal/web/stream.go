@@ -5,14 +5,17 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
 const (
-	// mostStreams bounds how many pages are open on one node at the same time.
-	mostStreams = 64
+	// mostStreams bounds how many pages are open on one node at the same time by visitors of one role,
+	// and streamsOfOne how many by one of them.
+	mostStreams  = 64
+	streamsOfOne = 16
 	// streamBeat is how often a silent stream says that it is there, and as of when its picture is.
 	streamBeat = 5 * time.Second
 	// streamPatience is how long a reader may keep a write waiting.
@@ -23,13 +26,14 @@ const (
 // "whole" and "change", each with the id LIFE-NUMBER, and "beat". A reader whose connection broke
 // gives the last id it had as Last-Event-ID, and is told what it missed, or the whole.
 func (f *Front) stream(w http.ResponseWriter, r *http.Request, v *visit) {
-	if f.streams.Add(1) > mostStreams {
-		f.streams.Add(-1)
+	leave, room := f.seats.enter(r, v)
+	if !room {
 		fail(w, http.StatusServiceUnavailable, "busy",
-			fmt.Sprintf("%d pages are open on %s, the limit; try another node's", mostStreams, f.options.Node))
+			fmt.Sprintf("too many pages are open on %s: one visitor may have %d and all of role %s %d; "+
+				"close some, or use another node's", f.options.Node, streamsOfOne, v.Role, mostStreams))
 		return
 	}
-	defer f.streams.Add(-1)
+	defer leave()
 	looked := f.board.enter()
 	defer f.board.leave()
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -64,6 +68,26 @@ func (f *Front) stream(w http.ResponseWriter, r *http.Request, v *visit) {
 			return
 		}
 	}
+}
+
+// seats are the places of open pages.
+type seats struct {
+	mu     sync.Mutex
+	places byRole[*http.Request]
+}
+
+func (s *seats) enter(r *http.Request, v *visit) (leave func(), room bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	places := s.places.of(v.Visitor)
+	if _, room := places.Enter(v.Name, r); !room {
+		return nil, false
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		places.Leave(v.Name, r)
+	}, true
 }
 
 // tellNews sends what a reader does not know yet; it reports whether the reader is still there.

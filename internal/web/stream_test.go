@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/pki"
 )
 
 // reader reads a stream of a node that is served over the network.
@@ -138,16 +139,41 @@ func TestAStreamEndsWithItsVisit(t *testing.T) {
 	}
 }
 
+// TestPagesThatAreOpenAreBounded: one visitor has his own places, those of one role theirs, and who
+// may change something waits for none who may only look.
 func TestPagesThatAreOpenAreBounded(t *testing.T) {
 	n := newNode()
-	cookie, _ := n.logIn(t, alice)
-	n.streams.Store(mostStreams)
+	cookie, _ := n.logIn(t, Visitor{Name: "eve", Role: pki.RoleViewer})
+	take := func(count int, who Visitor) (leave func(), taken int) {
+		var last func()
+		for range count {
+			if leave, room := n.seats.enter(&http.Request{}, &visit{Visitor: who}); room {
+				taken, last = taken+1, leave
+			}
+		}
+		return last, taken
+	}
+	leave, taken := take(mostStreams, Visitor{Name: "eve", Role: pki.RoleViewer})
+	if taken != streamsOfOne {
+		t.Errorf("one viewer has %d pages open", taken)
+	}
 	w := n.send(request{method: "GET", path: pathStream, cookie: cookie})
 	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "another node") {
 		t.Errorf("a page too many: %d %s", w.Code, w.Body)
 	}
-	if count := n.streams.Load(); count != mostStreams {
-		t.Errorf("%d pages are counted after it, want %d", count, mostStreams)
+	leave()
+	others := 0
+	for _, name := range []string{"a", "b", "c", "d"} {
+		_, taken := take(streamsOfOne, Visitor{Name: name, Role: pki.RoleViewer})
+		others += taken
+	}
+	if want := mostStreams - streamsOfOne + 1; others != want {
+		t.Errorf("other viewers have %d pages open, want %d", others, want)
+	}
+	for _, role := range []pki.Role{pki.RoleOperator, pki.RoleAdmin} {
+		if _, taken := take(1, Visitor{Name: "alice", Role: role}); taken != 1 {
+			t.Errorf("viewers have taken the places of role %s", role)
+		}
 	}
 }
 

@@ -4,10 +4,11 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/limits"
+	"github.com/clusterd/clusterd/internal/lobby"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -37,7 +38,7 @@ type told struct {
 func (f *Front) login(w http.ResponseWriter, r *http.Request) {
 	from, now := addressOf(r), f.options.Now()
 	if f.knocks.Wait(from, now) > 0 || f.everybody.Wait("", now) > 0 {
-		f.refused(r, "log in at the page too often")
+		f.refused(r, limits.Browsers, "log in at the page too often")
 		w.Header().Set("Connection", "close")
 		fail(w, http.StatusTooManyRequests, "busy", "too many tries to log in came from here; wait a minute")
 		return
@@ -54,14 +55,15 @@ func (f *Front) login(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	began, cookie := f.visits.redeem(asked.Secret)
 	if began == nil {
-		f.refused(r, "log in at the page with a link that is none, was used, or is too old")
+		f.refused(r, limits.Browsers, "log in at the page with a link that is none, was used, or is too old")
 		fail(w, http.StatusForbidden, "bad_link", "this link was used before, is older than 5 minutes, or is another "+
 			"node's. Make a new one on "+f.options.Node+": clusterd web login")
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: cookie, Path: "/", Secure: true, HttpOnly: true,
 		SameSite: http.SameSiteStrictMode, MaxAge: int(longestVisit / time.Second)})
-	f.options.Keep(api.AuditEntry{Who: began.peer().String(), From: from, Act: "log in", Result: "ok"}, false)
+	f.options.Keep(api.AuditEntry{Who: began.peer().String(), From: from, Act: "log in", Result: "ok"}, "")
+	lobby.Settle(r.Context(), kindOf(began), began.Name)
 	answer(w, http.StatusOK, f.tell(began))
 }
 
@@ -70,7 +72,7 @@ func (f *Front) logout(w http.ResponseWriter, r *http.Request, v *visit) {
 	f.visits.leave(v)
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", Secure: true, HttpOnly: true,
 		SameSite: http.SameSiteStrictMode, MaxAge: -1})
-	f.options.Keep(api.AuditEntry{Who: v.peer().String(), From: addressOf(r), Act: "log out", Result: "ok"}, false)
+	f.options.Keep(api.AuditEntry{Who: v.peer().String(), From: addressOf(r), Act: "log out", Result: "ok"}, "")
 	answer(w, http.StatusOK, struct{}{})
 }
 
@@ -96,14 +98,23 @@ func (f *Front) visiting(next func(http.ResponseWriter, *http.Request, *visit)) 
 			fail(w, http.StatusForbidden, "permission_denied", "Permission denied: "+err.Error())
 			return
 		}
+		lobby.Settle(r.Context(), kindOf(v), v.Name)
 		sent := r.Header.Get(csrfHeader)
 		if r.Method != http.MethodGet && subtle.ConstantTimeCompare([]byte(sent), []byte(v.csrf)) != 1 {
-			f.refused(r, "a change without the page's own word")
+			f.refused(r, limits.Visitors, "a change without the page's own word")
 			fail(w, http.StatusForbidden, "foreign", "Permission denied: this change did not come from the page; load it anew")
 			return
 		}
 		next(w, r, v)
 	}
+}
+
+// kindOf is among whose connections a visitor's are.
+func kindOf(v *visit) limits.Kind {
+	if v.Role == pki.RoleAdmin {
+		return limits.Admins
+	}
+	return limits.Visitors
 }
 
 func (f *Front) visitOf(r *http.Request) *visit {
@@ -121,23 +132,11 @@ func (f *Front) pass(w http.ResponseWriter, r *http.Request, v *visit) {
 	f.options.Answer(w, r, v.peer(), addressOf(r))
 }
 
-func (f *Front) refused(r *http.Request, what string) {
-	f.options.Keep(api.AuditEntry{Who: "somebody", From: addressOf(r), Act: what, Result: "refused"}, true)
+// refused adds to the audit trail who was not let do something.
+func (f *Front) refused(r *http.Request, kind limits.Kind, what string) {
+	f.options.Keep(api.AuditEntry{Who: "somebody", From: addressOf(r), Act: what, Result: "refused"}, kind)
 }
 
 // addressOf is where a request came from: the address, or for IPv6 the /64, of which one machine
 // has all the addresses.
-func addressOf(r *http.Request) string { return network(r.RemoteAddr) }
-
-func network(remote string) string {
-	address, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return remote
-	}
-	plain := address.Addr().Unmap().WithZone("")
-	if plain.Is4() {
-		return plain.String()
-	}
-	prefix, _ := plain.Prefix(64)
-	return prefix.String()
-}
+func addressOf(r *http.Request) string { return limits.Network(r.RemoteAddr) }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,9 +20,12 @@ const (
 	// may change something.
 	longestVisit = 8 * time.Hour
 	idleVisit    = 30 * time.Minute
-	mostLinks    = 64
-	mostVisits   = 64
-	visitsOfOne  = 8
+	// Links that wait, of one kind of who made them, and of one of them who is not root.
+	mostLinks  = 64
+	linksOfOne = 8
+	// Visits of one role, and of one person.
+	mostVisits  = 64
+	visitsOfOne = 8
 )
 
 // Visitor is a person whom a login link lets in.
@@ -35,6 +39,9 @@ type Visitor struct {
 type link struct {
 	Visitor
 	ends time.Time
+	// made and maker are who made it, for the places that he has.
+	made  limits.Kind
+	maker string
 }
 
 // visit is what a cookie stands for.
@@ -63,15 +70,37 @@ type visits struct {
 	mu    sync.Mutex
 	links map[string]link
 	open  map[string]*visit
-	// places are whose the visits are: of too many the oldest of the same person goes.
-	places limits.Pot[*visit]
+	// waiting has the places of links, by the kind of who made them, and those of visits go by role:
+	// of too many the oldest of the same person goes.
+	waiting map[limits.Kind]*limits.Pot[string]
+	places  byRole[*visit]
 }
 
 func newVisits(now func() time.Time) *visits {
-	return &visits{
-		now: now, links: map[string]link{}, open: map[string]*visit{},
-		places: limits.Pot[*visit]{Most: mostVisits, Each: visitsOfOne},
+	v := &visits{now: now, links: map[string]link{}, open: map[string]*visit{},
+		waiting: map[limits.Kind]*limits.Pot[string]{}, places: newPlaces[*visit](mostVisits, visitsOfOne, false)}
+	for _, kind := range limits.Kinds() {
+		v.waiting[kind] = &limits.Pot[string]{Most: mostLinks, Each: linksOfOne, Keeps: true}
 	}
+	v.waiting[limits.Root].Each = mostLinks
+	return v
+}
+
+// byRole are places of visitors: each role has its own, so that those who may only look keep nobody
+// out who has something to do.
+type byRole[T comparable] map[pki.Role]*limits.Pot[T]
+
+func newPlaces[T comparable](most, each int, keeps bool) byRole[T] {
+	places := byRole[T]{}
+	for _, role := range pki.Roles {
+		places[role] = &limits.Pot[T]{Most: most, Each: each, Keeps: keeps}
+	}
+	return places
+}
+
+// of are the places of a visitor's role. One that nobody knows has those of who may only look.
+func (p byRole[T]) of(who Visitor) *limits.Pot[T] {
+	return cmp.Or(p[who.Role], p[pki.RoleViewer])
 }
 
 // digest is what is kept of a secret.
@@ -80,22 +109,35 @@ func digest(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// invite makes the secret of a login link. It reports false where too many wait to be used.
-func (v *visits) invite(who Visitor) (secret string, ends time.Time, made bool) {
+// invite makes the secret of a login link. It reports false where too many that the same person or
+// his kind made wait to be used.
+func (v *visits) invite(who Visitor, by limits.Kind, maker string) (secret string, ends time.Time, made bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := v.now()
 	for name, waiting := range v.links {
 		if !now.Before(waiting.ends) {
-			delete(v.links, name)
+			v.forget(name)
 		}
 	}
-	if len(v.links) >= mostLinks {
+	secret, ends = rand.Text(), now.Add(LinkValidity)
+	places := v.waiting[by]
+	if places == nil {
 		return "", time.Time{}, false
 	}
-	secret, ends = rand.Text(), now.Add(LinkValidity)
-	v.links[digest(secret)] = link{Visitor: who, ends: ends}
+	if _, room := places.Enter(maker, digest(secret)); !room {
+		return "", time.Time{}, false
+	}
+	v.links[digest(secret)] = link{Visitor: who, ends: ends, made: by, maker: maker}
 	return secret, ends, true
+}
+
+// forget drops a link, whose name is the digest of its secret. The caller holds the mutex.
+func (v *visits) forget(name string) {
+	if waiting, known := v.links[name]; known {
+		v.waiting[waiting.made].Leave(waiting.maker, name)
+		delete(v.links, name)
+	}
 }
 
 // redeem uses a link up and begins a visit, whose cookie it returns.
@@ -104,7 +146,7 @@ func (v *visits) redeem(secret string) (began *visit, cookie string) {
 	defer v.mu.Unlock()
 	now := v.now()
 	waiting, known := v.links[digest(secret)]
-	delete(v.links, digest(secret))
+	v.forget(digest(secret))
 	if !known || !now.Before(waiting.ends) {
 		return nil, ""
 	}
@@ -114,7 +156,7 @@ func (v *visits) redeem(secret string) (began *visit, cookie string) {
 		Visitor: waiting.Visitor, id: digest(cookie), csrf: rand.Text(), ends: now.Add(longestVisit), seen: now,
 		gone: make(chan struct{}),
 	}
-	if pushed, _ := v.places.Enter(began.Name, began); pushed != nil {
+	if pushed, _ := v.places.of(began.Visitor).Enter(began.Name, began); pushed != nil {
 		v.end(*pushed)
 	}
 	v.open[began.id] = began
@@ -153,7 +195,7 @@ func over(v *visit, now time.Time) bool {
 func (v *visits) sweep(now time.Time) {
 	for _, one := range v.open {
 		if over(one, now) {
-			v.places.Leave(one.Name, one)
+			v.places.of(one.Visitor).Leave(one.Name, one)
 			v.end(one)
 		}
 	}
@@ -171,6 +213,31 @@ func (v *visits) end(one *visit) {
 func (v *visits) leave(one *visit) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.places.Leave(one.Name, one)
+	v.places.of(one.Visitor).Leave(one.Name, one)
 	v.end(one)
+}
+
+// endOf ends the visits of a person and forgets the links that wait for him, or all of everybody
+// where no name is given.
+func (v *visits) endOf(name string) (visits, links int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sweep(v.now())
+	for secret, waiting := range v.links {
+		if name != "" && waiting.Name != name {
+			continue
+		}
+		if v.now().Before(waiting.ends) {
+			links++
+		}
+		v.forget(secret)
+	}
+	for _, one := range v.open {
+		if name == "" || one.Name == name {
+			v.places.of(one.Visitor).Leave(one.Name, one)
+			v.end(one)
+			visits++
+		}
+	}
+	return visits, links
 }

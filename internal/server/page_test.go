@@ -1,0 +1,49 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/limits"
+	"github.com/clusterd/clusterd/internal/pki"
+)
+
+// TestVisitsAreEndedByAnAdministratorOnTheNode, who stands in the trail with whose they were.
+func TestVisitsAreEndedByAnAdministratorOnTheNode(t *testing.T) {
+	f := newFake()
+	code, body := ask(t, f.serve().Handler(), rootUser, "POST", api.PathPageLogout, api.PageLogout{Name: "alice"})
+	if code != http.StatusOK || strings.TrimSpace(string(body)) != `{"node":"node1","visits":2,"links":5}` {
+		t.Errorf("%d %s", code, body)
+	}
+	ask(t, f.serve().Handler(), rootUser, "POST", api.PathPageLogout, api.PageLogout{})
+	want := []string{`end the visits of "alice" at the page: 2 visits, 5 login links`,
+		"end the visits of everybody at the page: 2 visits, 0 login links"}
+	for i, act := range want {
+		if e := f.kept[i]; e.Act != act || e.Who != "root" || e.Result != "ok" || f.brakes[i] != "" {
+			t.Errorf("the trail has %+v, want %s", e, act)
+		}
+	}
+}
+
+// TestRefusalsAreBrakedByKind: whoever floods the trail with refusals of one kind hides those of no
+// other.
+func TestRefusalsAreBrakedByKind(t *testing.T) {
+	f := newFake()
+	handler := f.serve().Handler()
+	for _, c := range []struct {
+		who  Caller
+		want limits.Kind
+	}{
+		{viewer, limits.Users}, {anybody, limits.Users}, {joiner, limits.Joiners}, {Caller{}, limits.Joiners},
+		{Caller{Name: "visitor eve", Kind: pki.KindVisitor, Role: pki.RoleViewer}, limits.Visitors},
+		{Caller{Name: "admin eve", Kind: pki.KindClient, Role: pki.RoleAdmin}, limits.Admins},
+		{Caller{Name: "node node2", Kind: pki.KindNode, Role: pki.RoleAdmin, Reserved: true}, limits.Nodes},
+	} {
+		ask(t, handler, c.who, "GET", api.PathDoor, nil)
+		if got := f.brakes[len(f.brakes)-1]; got != c.want {
+			t.Errorf("a refusal of %+v counts among those of kind %q, want %q", c.who, got, c.want)
+		}
+	}
+}
