@@ -126,13 +126,14 @@ func overSocket(ctx context.Context, socket, path string) (*http.Response, error
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: dial}
 	return (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Do(request)
 }
 
-// under looks again and again while somebody sends beats; look returns true when it has seen enough.
+// under looks again and again while somebody sends beats; look says when it has seen enough.
 func (s *site) under(ctx context.Context, from string, keys [][]byte, within time.Duration,
 	look func(heard map[string]time.Duration) (bool, error)) error {
 	ctx, stop := context.WithTimeout(ctx, within)

@@ -92,8 +92,8 @@ func crowded(noise crowd, meanwhile ...func(ctx context.Context, t *town) error)
 	}
 }
 
-// disturbed is how long a failover takes now. One that is too long may be the machine's fault, which
-// also does something else: two more are measured then, and the one in the middle counts.
+// disturbed is how long a failover takes now. One that is too long may be the machine's fault,
+// which also does something else: two more are measured then, and the one in the middle counts.
 func (t *town) disturbed(ctx context.Context) (time.Duration, error) {
 	took, err := t.failover(ctx)
 	if err != nil || took.Seconds() <= worstRatio*t.usual.Seconds() {

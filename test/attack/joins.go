@@ -27,7 +27,7 @@ var joiners = []attack{
 		"../../../tmp/x", "..", "a/b", `a\b`, "node9\n", "node\x1b[2J", "-rf", "", "node 9", "n\x00", "nöde",
 		strings.Repeat("n", 300))},
 	{"a machine with a token joins under a member's name", joining("node2")},
-	{"a machine with a token joins under the removed node's name and with its key", func(ctx context.Context, s *site) error {
+	{"a machine with a token joins as the removed node, with its key", func(ctx context.Context, s *site) error {
 		return s.hostile(ctx, func(r *api.JoinRequest) error { return sign(r, s.disk.Key, removed) })
 	}},
 	{"a machine with a token joins as a member's hardware", func(ctx context.Context, s *site) error {
@@ -100,7 +100,8 @@ func addressed(ctx context.Context, s *site) error {
 func bombs(ctx context.Context, s *site) error {
 	pids := s.pids()
 	for _, body := range []string{
-		`{"node":"` + strings.Repeat("x", 1<<20) + `"}`, strings.Repeat("[", 15_000), `{"node":` + strings.Repeat(`{"a":`, 3000),
+		`{"node":"` + strings.Repeat("x", 1<<20) + `"}`, strings.Repeat("[", 15_000),
+		`{"node":` + strings.Repeat(`{"a":`, 3000),
 		"\x00\xff\xfe", "", "null", `{"tokenID":{"$ref":"/"}}`, `{"tokenID":"\ud800","secret":"\u0000"}`,
 	} {
 		code, answer, err := s.knock(ctx, []byte(body))
@@ -220,8 +221,8 @@ func (s *site) knock(ctx context.Context, body []byte) (code int, answer []byte,
 	}
 	conn.SetDeadline(time.Now().Add(15 * time.Second))
 	go func() { // an answer may come before all of the body was taken
-		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: clusterd\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", api.PathJoin,
-			len(body))
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: clusterd\r\nConnection: close\r\nContent-Length: %d\r\n\r\n",
+			api.PathJoin, len(body))
 		_, _ = conn.Write(body)
 	}()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -74,7 +74,7 @@ func (t *town) logIn(ctx context.Context, node, role, name string) (cookie strin
 	_, secret, found := strings.Cut(strings.TrimSpace(string(link)), "#login=")
 	body, err := json.Marshal(map[string]string{"secret": secret})
 	if err != nil || !found {
-		return "", fmt.Errorf("the login link holds no secret (%w)", err)
+		return "", fmt.Errorf("the login link holds no secret (%v)", err)
 	}
 	visitor := browser(98, 1)
 	defer visitor.CloseIdleConnections()
@@ -120,7 +120,7 @@ func admitsVisitor(ctx context.Context, t *town) error {
 	defer answer.Body.Close()
 	told := make([]byte, 16)
 	if _, err := io.ReadFull(answer.Body, told); err != nil || answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("an administrator's page is told %s %q (%w)", answer.Status, told, err)
+		return fmt.Errorf("an administrator's page is told %s %q (%v)", answer.Status, told, err)
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func answersMonitor(ctx context.Context, t *town) error {
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(text), "clusterd_has_quorum") {
-		return fmt.Errorf("a monitoring system is answered %s %.100s (%w)", answer.Status, text, err)
+		return fmt.Errorf("a monitoring system is answered %s %.100s (%v)", answer.Status, text, err)
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func portSlots(ctx context.Context, c crowdOf) error {
 				if loud {
 					io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
 				}
-				conn.SetReadDeadline(time.Now().Add(9 * time.Second))
+				conn.SetReadDeadline(time.Now().Add(time.Minute))
 				conn.Read(make([]byte, 64))
 			})
 	})

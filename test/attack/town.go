@@ -52,7 +52,8 @@ func (s *site) town(ctx context.Context) (*town, error) {
 	if err != nil {
 		return nil, errors.Join(err, world.Close())
 	}
-	t := &town{world: world, pagePort: pagePort, metrics: map[string]string{}, folder: filepath.Dir(filepath.Dir(filepath.Dir(world.Socket("node1"))))}
+	t := &town{world: world, pagePort: pagePort, metrics: map[string]string{},
+		folder: filepath.Dir(filepath.Dir(filepath.Dir(world.Socket("node1"))))}
 	t.Cluster = &stage.Cluster{World: world, Plan: stage.Plan{
 		Cluster:  "town",
 		Top:      []string{"fencing: {shots: 60}", fmt.Sprintf(`web: {listen: ":%d"}`, t.pagePort)},

@@ -34,7 +34,7 @@ var tunnelers = []attack{
 }
 
 // forwarding is the process of the port of live moves, which a simulated node has none of: the real
-// one's code, on the node's own port and with its own key, before a hypervisor that counts who came.
+// one's code, on the node's own port and with its own key, before a hypervisor that counts calls.
 type forwarding struct {
 	folder  string
 	reached atomic.Int64
