@@ -3,6 +3,7 @@ package fence
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -38,6 +39,27 @@ func (s Secret) shown() string {
 	}
 	return Hidden
 }
+
+// HideIn returns what somebody said who was told secrets, with each of them hidden in every
+// spelling that words of others may have.
+func HideIn(text string, secrets ...string) string {
+	for _, secret := range secrets {
+		if len(secret) < shortestHidden || IsReference(secret) {
+			continue
+		}
+		object, _ := json.Marshal(secret) // of a text it never fails
+		quoted := fmt.Sprintf("%q", secret)
+		markup := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(secret)
+		for _, spelling := range []string{secret, quoted[1 : len(quoted)-1], string(object[1 : len(object)-1]), markup,
+			fmt.Sprintf("%x", secret), url.QueryEscape(secret), url.PathEscape(secret)} {
+			text = strings.ReplaceAll(text, spelling, Hidden)
+		}
+	}
+	return text
+}
+
+// shortestHidden: what is shorter would be found in every word, and guessed as fast as read.
+const shortestHidden = 4
 
 // A reference stands for a secret in the document, in definitions and in the log. It is drawn when
 // the secret is sealed and stays when that is sealed anew, so that nothing that runs looks changed.

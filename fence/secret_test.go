@@ -1,6 +1,9 @@
 package fence
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestWhatSoundsSecretIs(t *testing.T) {
 	for _, name := range []string{
@@ -43,5 +46,19 @@ func TestWhatSoundsSecretIs(t *testing.T) {
 		if HoldsSecret(value) {
 			t.Errorf("%q holds a secret", value)
 		}
+	}
+}
+
+func TestWhatOthersSayIsToldWithoutTheSecrets(t *testing.T) {
+	const secret = `pa"ss <&> word`
+	said := `bad ` + secret + `, "pa\"ss <&> word", pa\"ss \u003c\u0026\u003e word, pa"ss &lt;&amp;&gt; word, ` +
+		`pa%22ss+%3C%26%3E+word, pa%22ss%20%3C&%3E%20word`
+	told := HideIn(said, secret, "", "abc", Reference(strings.Repeat("0", referenceDigits)))
+	if strings.Contains(told, "word") || strings.Contains(told, "ss") || !strings.Contains(told, Hidden) {
+		t.Errorf("%s is told as %s", said, told)
+	}
+	if same := HideIn("the abc of sealed-"+strings.Repeat("0", referenceDigits), "abc",
+		Reference(strings.Repeat("0", referenceDigits))); strings.Contains(same, Hidden) {
+		t.Errorf("a word too short to be hidden, or a reference, is: %s", same)
 	}
 }

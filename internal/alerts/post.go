@@ -11,8 +11,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 )
 
 // eventHeader names the event to receivers.
@@ -53,7 +55,36 @@ func post(ctx context.Context, alert cluster.Alert, m Message, body []byte) erro
 	defer response.Body.Close()
 	said, _ := io.ReadAll(io.LimitReader(response.Body, mostOutput))
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answered %s%s", address.Host, response.Status, quoted(said))
+		secrets := secretsOf(alert, address)
+		return fmt.Errorf("%s answered %s%s", address.Host, fence.HideIn(response.Status, secrets...),
+			quoted([]byte(fence.HideIn(string(said), secrets...))))
 	}
 	return nil
+}
+
+// shortestPart is how long a part of a secret address is at least that is hidden by itself: shorter
+// ones are words like api and hooks.
+const shortestPart = 8
+
+// secretsOf are what an alert's receiver is told and may say again: many quote the path that they
+// do not know, or the word that they do not believe.
+func secretsOf(alert cluster.Alert, address *url.URL) []string {
+	secrets := []string{alert.Secret.Reveal()}
+	if alert.SecretURL == "" {
+		return secrets
+	}
+	secrets = append(secrets, address.String(), address.RequestURI())
+	parts := strings.Split(address.Path, "/")
+	for _, values := range address.Query() {
+		parts = append(parts, values...)
+	}
+	if password, has := address.User.Password(); has {
+		parts = append(parts, password)
+	}
+	for _, part := range parts {
+		if len(part) >= shortestPart {
+			secrets = append(secrets, part)
+		}
+	}
+	return secrets
 }

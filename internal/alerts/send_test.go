@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -178,6 +179,28 @@ func TestAnAddressIsPosted(t *testing.T) {
 		if err == nil || !strings.HasSuffix(err.Error(), c.want) || strings.Contains(err.Error(), "secret") ||
 			strings.Contains(err.Error(), "hush") {
 			t.Errorf("said %v, want %q", err, c.want)
+		}
+	}
+}
+
+// TestAReceiverThatQuotesWhatItWasToldIsHeard: without the secrets. Everybody who may look reads
+// why an alert was not told.
+func TestAReceiverThatQuotesWhatItWasToldIsHeard(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprintf(w, "no receiver %s, or %q is not its token (%s) %s", r.URL, r.Header.Get("X-Token"), r.URL.Path,
+			strings.Repeat(r.Header.Get("X-Token"), 20))
+	}))
+	defer server.Close()
+	authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	err := Send(t.Context(), cluster.Alert{SecretURL: fence.Secret(server.URL + "/api/hook-9f2c-aa?key=word-77aa"),
+		Authority: authority, Header: "X-Token", Secret: `hu"sh-31`}, example())
+	if err == nil || !strings.Contains(err.Error(), "403 Forbidden: no receiver "+fence.Hidden) {
+		t.Fatalf("said %v", err)
+	}
+	for _, secret := range []string{"9f2c", "77aa", "sh-31"} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("%s is in %v", secret, err)
 		}
 	}
 }

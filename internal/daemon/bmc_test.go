@@ -25,6 +25,9 @@ func (b bmc) Check(_ context.Context, device fence.Device) fence.Check {
 	if b.world.hosts[device.Address].on {
 		power = fence.PowerOn
 	}
+	if b.world.telltale {
+		return fence.Check{Power: power, Identity: hardwareOf(device.Address), Problem: refusing(device)}
+	}
 	return fence.Check{Power: power, Identity: hardwareOf(device.Address)}
 }
 
@@ -39,11 +42,14 @@ func (b bmc) Fence(ctx context.Context, request fence.Request) fence.Result {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}
 	}
 	b.world.mu.Lock()
-	unproven := b.world.unproven[request.Target.Node]
+	unproven, telltale := b.world.unproven[request.Target.Node], b.world.telltale
 	if !unproven {
 		b.world.shots = append(b.world.shots, shot{b.fencer, request.Target.Node, time.Now()})
 	}
 	b.world.mu.Unlock()
+	if telltale {
+		return fence.Result{Outcome: fence.Unknown, Evidence: []string{refusing(request.Device)}}
+	}
 	if unproven {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"the BMC does not answer"}}
 	}
@@ -52,6 +58,10 @@ func (b bmc) Fence(ctx context.Context, request fence.Request) fence.Result {
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{"a sign of life came"}}
 	}
 	return fence.Result{Outcome: fence.Confirmed, Evidence: []string{"off, off"}}
+}
+
+func refusing(device fence.Device) string {
+	return fmt.Sprintf("wrong password %s, %q", device.Password.Reveal(), device.Password.Reveal())
 }
 
 func (b bmc) PowerOn(context.Context, fence.Device) error { return nil }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -57,6 +58,8 @@ type site struct {
 	// guards are the hosts' own watchdogs, and levels what the document says of them.
 	guards func(node string) hostguard.Host
 	levels string
+	// logs gets all that the daemons log; nil where nobody reads it.
+	logs io.Writer
 
 	mu  sync.Mutex
 	cut map[[2]string]bool
@@ -245,7 +248,9 @@ func (s *site) build(name string) *Daemon {
 	m := s.members[name]
 	m.hypervisor = newHypervisor(s.world, name)
 	var logger *slog.Logger
-	if testing.Verbose() && os.Getenv("CLUSTERD_TEST_LOG") != "" {
+	if s.logs != nil {
+		logger = slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})).With("at", name)
+	} else if testing.Verbose() && os.Getenv("CLUSTERD_TEST_LOG") != "" {
 		logger = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("at", name)
 	} else {
 		logger = slog.New(slog.DiscardHandler)

@@ -31,6 +31,7 @@ func TestNothingOfAJoinThatIsRefusedStays(t *testing.T) {
 			"an address, no port":   func(r *api.JoinRequest) { r.Address = "10.0.0.4" },
 			"a port that is none":   func(r *api.JoinRequest) { r.Address = "10.0.0.4:0" },
 			"another's address":     func(r *api.JoinRequest) { r.Address = twin.Address },
+			"another's hardware":    func(r *api.JoinRequest) { r.HardwareUUID = twin.HardwareUUID },
 			"an escape for a UUID":  func(r *api.JoinRequest) { r.HardwareUUID = "\x1b[31m" },
 			"a name nobody may use": func(r *api.JoinRequest) { r.Addresses = []string{"no host!"} },
 			"17 addresses":          func(r *api.JoinRequest) { r.Addresses = slices.Repeat([]string{"10.0.0.4"}, 17) },

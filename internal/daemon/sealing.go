@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -217,7 +218,10 @@ func (o openingDriver) Check(ctx context.Context, device fence.Device) fence.Che
 	if err != nil {
 		return fence.Check{Power: fence.PowerUnknown, Problem: err.Error()}
 	}
-	return o.Driver.Check(ctx, device)
+	check := o.Driver.Check(ctx, device)
+	check.Problem = hiding(device)(check.Problem)
+	check.Identity = hiding(device)(check.Identity)
+	return check
 }
 
 // Fence implements fence.Driver.
@@ -227,7 +231,11 @@ func (o openingDriver) Fence(ctx context.Context, request fence.Request) fence.R
 		return fence.Result{Outcome: fence.Unknown, Evidence: []string{err.Error()}}
 	}
 	request.Device = device
-	return o.Driver.Fence(ctx, request)
+	result := o.Driver.Fence(ctx, request)
+	for i, line := range result.Evidence {
+		result.Evidence[i] = hiding(device)(line)
+	}
+	return result
 }
 
 // PowerOn implements fence.Driver.
@@ -236,7 +244,23 @@ func (o openingDriver) PowerOn(ctx context.Context, device fence.Device) error {
 	if err != nil {
 		return err
 	}
-	return o.Driver.PowerOn(ctx, device)
+	if err := o.Driver.PowerOn(ctx, device); err != nil {
+		return errors.New(hiding(device)(err.Error()))
+	}
+	return nil
+}
+
+// hiding leaves an opened device's secrets out of what its driver says. Each driver does that
+// itself, and knows better which spelling its device may use; what a new one forgets ends here.
+func hiding(device fence.Device) func(text string) string {
+	secrets := []string{device.Password.Reveal()}
+	for _, name := range sortedNames(device.Options) {
+		fence.MapSecrets(name, device.Options[name], func(secret string) string {
+			secrets = append(secrets, secret)
+			return secret
+		})
+	}
+	return func(text string) string { return fence.HideIn(text, secrets...) }
 }
 
 // proposeDocument puts a document into the log. Where a new data key came into force meanwhile, as

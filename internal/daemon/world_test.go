@@ -33,6 +33,8 @@ type world struct {
 	broken []string
 	// unproven makes the BMC of a node prove nothing.
 	unproven map[string]bool
+	// telltale makes BMCs refuse, and say with which password.
+	telltale bool
 	// dial is how long a BMC takes before it accepts anything.
 	dial time.Duration
 	// cutPower is told when a host loses its power.

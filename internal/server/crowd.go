@@ -61,11 +61,17 @@ func listenLocally(path, group string, others pki.Role, log *slog.Logger) (*crow
 	if err := admitGroup(path, group); err != nil {
 		return nil, errors.Join(fmt.Errorf("set who may use the tools' socket: %w", err), listener.Close())
 	}
-	c := &crowd{Listener: listener, others: others, log: log, rooms: map[bool]*limits.Pot[*localConn]{
+	return &crowd{Listener: listener, others: others, log: log, rooms: socketRooms(), pace: socketPace()}, nil
+}
+
+func socketRooms() map[bool]*limits.Pot[*localConn] {
+	return map[bool]*limits.Pot[*localConn]{
 		true: {Most: rootConnections, Each: rootConnections}, false: {Most: userConnections, Each: connectionsOfUID},
-	}}
-	c.pace.Rate, c.pace.Burst, c.pace.Holders, c.pace.Most = connectsRate, connectsBurst, 1024, time.Second
-	return c, nil
+	}
+}
+
+func socketPace() limits.Pace {
+	return limits.Pace{Rate: connectsRate, Burst: connectsBurst, Holders: 1024, Most: time.Second}
 }
 
 // admitGroup gives the socket to a group. A group that is not there admits nobody.
@@ -99,9 +105,16 @@ func (c *crowd) Accept() (net.Conn, error) {
 		return nil, fmt.Errorf("%T on the tools' socket", accepted)
 	}
 	conn := &localConn{UnixConn: plain, crowd: c, who: localCaller(plain, c.others)}
+	c.place(conn)
+	return conn, nil
+}
+
+// place gives a connection one of the places that its caller's kind has. Where there is none, or it
+// comes too soon after others, it is closed: the server sees it end at its first read.
+func (c *crowd) place(conn *localConn) {
 	if !conn.who.Reserved && c.pace.Wait(conn.who.Holder, time.Now()) > 0 {
-		_ = plain.Close() // the server sees it end at its first read
-		return conn, nil
+		_ = conn.UnixConn.Close()
+		return
 	}
 	c.mu.Lock()
 	pushed, room := c.rooms[conn.who.Reserved].Enter(conn.who.Holder, conn)
@@ -110,9 +123,8 @@ func (c *crowd) Accept() (net.Conn, error) {
 		_ = (*pushed).UnixConn.Close()
 	}
 	if !room {
-		_ = plain.Close() // the server sees it end at its first read
+		_ = conn.UnixConn.Close()
 	}
-	return conn, nil
 }
 
 // Close implements net.Conn. It may be called several times.

@@ -13,11 +13,13 @@ func FuzzBodies(f *testing.F) {
 	f.Add([]byte(`{"id":"x","op":"enable","service":"vm:web"}`))
 	f.Add([]byte(`{"tokenID":"a","secret":"b","node":"node4","request":"-----BEGIN"}`))
 	f.Add([]byte(`{"id":[[[[[[[[[[`))
+	f.Add([]byte(`{"id":"k","op":"rotate-gossip","node":"node1"}`))
+	f.Add([]byte(`{"name":"\u001b[2J","role":"admin"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, into := range []any{
 			&api.Request{}, &api.ConfigChange{}, &api.TokenRequest{}, &api.JoinRequest{}, &api.NodeRequest{},
 			&api.ImportRequest{}, &api.FenceRequest{}, &api.ClientRequest{}, &api.AlertTest{},
-			&api.LockRequest{}, &api.Rollback{},
+			&api.LockRequest{}, &api.Rollback{}, &api.KeysRequest{}, &api.PageRequest{}, &api.ForesightQuery{},
 		} {
 			err := readJSON(httptest.NewRequest("POST", "/", bytes.NewReader(body)), into)
 			if err != nil && len(err.Error()) > 4*len(body)+500 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,15 +27,28 @@ var crowds = []attack{
 	{"machines without a certificate send bodies of 16 MiB", crowded(loudly("joiner memory"))},
 	{"strangers begin handshakes without end", crowded(loudly("handshakes"))},
 	{"strangers send junk to the ports of heartbeats and gossip", crowded(loudly("junk"))},
+	{"strangers take all connections of the page and of the metrics", crowded(loudly("port slots"), admitsVisitor,
+		answersMonitor)},
+	{"somebody tries to log in at the page without end", crowded(loudly("logins"), admitsVisitor)},
+	{"a viewer opens the page's stream without end", crowded(loudly("streams"), admitsVisitor)},
+	{"a local user makes login links without end", crowded(loudly("local links"), admitsVisitor)},
+	{"a viewer asks what if without end", crowded(loudly("what if"))},
 }
 
-// crowd makes a noise until the context ends. It returns what it wants to be true at the end.
-type crowd func(ctx context.Context, t *town) error
+// crowd makes a noise until the context ends, and returns an error where it ended before.
+type crowd struct {
+	// local: it is another user of the host, whom only root can play.
+	local bool
+	make  func(ctx context.Context, t *town) error
+}
 
-// crowded measures a failover while a crowd makes its noise, and looks at what the daemons have
-// become of it.
-func crowded(noise crowd) func(ctx context.Context, s *site) error {
+// crowded measures a failover while a crowd makes its noise, has others ask for what they want of
+// the daemons meanwhile, and looks at what the daemons have become of it.
+func crowded(noise crowd, meanwhile ...func(ctx context.Context, t *town) error) func(context.Context, *site) error {
 	return func(ctx context.Context, s *site) error {
+		if noise.local && os.Geteuid() != 0 {
+			return errLeftOut
+		}
 		t, err := s.town(ctx)
 		if err != nil {
 			return err
@@ -45,10 +59,12 @@ func crowded(noise crowd) func(ctx context.Context, s *site) error {
 		}
 		noisy, quiet := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		go func() { ended <- noise(noisy, t) }()
-		took, err := t.failovers(ctx, rounds)
-		if err == nil {
-			err = t.answersRoot(ctx)
+		go func() { ended <- noise.make(noisy, t) }()
+		took, err := t.disturbed(ctx)
+		for _, ask := range append(meanwhile, answersRoot) {
+			if err == nil {
+				err = ask(ctx, t)
+			}
 		}
 		quiet()
 		err = errors.Join(err, <-ended)
@@ -76,10 +92,28 @@ func crowded(noise crowd) func(ctx context.Context, s *site) error {
 	}
 }
 
-// The bounds that an attack has to leave whole. The aim for the ratio is 1.2; machines that also do
-// something else need a little more to tell a slow failover from a slow machine.
+// disturbed is how long a failover takes now. One that is too long may be the machine's fault,
+// which also does something else: two more are measured then, and the one in the middle counts.
+func (t *town) disturbed(ctx context.Context) (time.Duration, error) {
+	took, err := t.failover(ctx)
+	if err != nil || took.Seconds() <= worstRatio*t.usual.Seconds() {
+		return took, err
+	}
+	all := []time.Duration{took}
+	for range 2 {
+		took, err := t.failover(ctx)
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, took)
+	}
+	slices.Sort(all)
+	return all[1], nil
+}
+
+// The bounds that an attack has to leave whole.
 const (
-	worstRatio = 1.5
+	worstRatio = 1.2
 	mostMemory = 200 << 20
 	mostLog    = 512 << 10
 )
@@ -89,26 +123,23 @@ const (
 var noises = map[string]func(ctx context.Context, c crowdOf) error{
 	"viewer slots": viewerSlots, "viewer reads": viewerReads, "joiner slots": joinerSlots, "joiner memory": joinerMemory,
 	"handshakes": handshakes, "junk": junk,
-	"local slots": localSlots, "local memory": localMemory, "local reads": localReads,
+	"local slots": localSlots, "local memory": localMemory, "local reads": localReads, "local links": links,
+	"port slots": portSlots, "logins": logins, "streams": streams, "what if": whatIfs,
 }
 
 // crowdOf is what a crowd knows of its victims.
 type crowdOf struct {
-	// Ports and Sockets are the nodes' by name, and Viewer the folder of a viewer's certificate.
-	Ports, Sockets map[string]string
-	Viewer         string
+	// Ports, Pages, Metrics and Sockets are the nodes' by name, and Viewer the folder of a viewer's
+	// certificate. Cookies are those of a viewer's visits.
+	Ports, Pages, Metrics, Sockets, Cookies map[string]string
+	Viewer                                  string
 }
 
 // loudly lets a process of its own make a noise; as nobody where it is a local one, which needs
 // root.
 func loudly(name string) crowd {
-	return func(ctx context.Context, t *town) error {
-		local := strings.HasPrefix(name, "local")
-		if local && os.Geteuid() != 0 {
-			fmt.Println("         (not root: left out)")
-			<-ctx.Done()
-			return nil
-		}
+	local := strings.HasPrefix(name, "local")
+	return crowd{local, func(ctx context.Context, t *town) error {
 		self, err := os.Executable()
 		if err != nil {
 			return err
@@ -117,7 +148,11 @@ func loudly(name string) crowd {
 		if err := copyProgram(self, program); err != nil {
 			return err
 		}
-		victims, err := json.Marshal(t.victims())
+		known, err := t.victims(ctx)
+		if err != nil {
+			return err
+		}
+		victims, err := json.Marshal(known)
 		if err != nil {
 			return err
 		}
@@ -132,7 +167,7 @@ func loudly(name string) crowd {
 			return nil
 		}
 		return fmt.Errorf("the crowd went home: %w", err)
-	}
+	}}
 }
 
 // noise is what that process does.

@@ -237,8 +237,13 @@ func (c crowdOf) asViewer(ctx context.Context, node string) (func() (net.Conn, e
 	}, nil
 }
 
-// elsewhere dials from an address that is no node's.
-var elsewhere = &net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 99)}}
+// from dials from an address that is no node's, 127.0.0.NUMBER.
+func from(number byte) *net.Dialer {
+	return &net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, number)}}
+}
+
+// elsewhere is where all of a crowd come from.
+var elsewhere = from(99)
 
 // greeted shakes hands and reads what the port says first; an attacker need not understand it.
 func greeted(conn *tls.Conn) (net.Conn, error) {

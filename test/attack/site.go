@@ -15,6 +15,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/tunnel"
 	"github.com/clusterd/clusterd/test/lab"
 	"github.com/clusterd/clusterd/test/stage"
 )
@@ -32,8 +33,10 @@ type site struct {
 	tools string
 	// crowded is the cluster of the attacks by crowds, once one was begun.
 	crowded *town
+	// uncrowded is why there is none, where it could not be built.
+	uncrowded error
 
-	attacks, held int
+	attacks, held, leftOut int
 	// worst is the longest failover under an attack as a multiple of the one without; 0 while none
 	// was measured. An attack that measures one raises it by measured.
 	worst float64
@@ -45,6 +48,10 @@ type site struct {
 	disk *pki.Identity
 	// holding is a connection that the removed node had open when it was removed.
 	holding map[string]net.Conn
+	// forwarder serves the port of live moves of the victim.
+	forwarder *forwarding
+	// leaked is a good join token that the attacker has.
+	leaked pki.Token
 }
 
 func newSite(ctx context.Context, tools string) (*site, error) {
@@ -107,11 +114,17 @@ func (s *site) prepare(ctx context.Context) error {
 		}
 		s.holding[protocol] = conn
 	}
+	if err := s.forward(ctx); err != nil {
+		return fmt.Errorf("serve the port of live moves: %w", err)
+	}
+	if s.holding[tunnel.Protocol], err = s.intoTunnel(ctx, s.disk); err != nil {
+		return fmt.Errorf("%s is a member and gets no connection for live moves: %w", removed, err)
+	}
 	if output, err := s.Command(ctx, victim, "clusterd", "node", "remove", removed).CombinedOutput(); err != nil {
 		return fmt.Errorf("remove %s: %w: %s", removed, err, output)
 	}
 	s.members = []string{"node1", "node2"}
-	return s.StopDaemon(ctx, removed)
+	return errors.Join(s.tellForwarder(ctx), s.StopDaemon(ctx, removed))
 }
 
 // The protocols of a node's port.
@@ -124,10 +137,11 @@ func (s *site) close() error {
 	for _, conn := range s.holding {
 		conn.Close()
 	}
+	problem := s.forwarder.close()
 	if s.crowded != nil {
-		return errors.Join(s.crowded.world.Close(), s.world.Close(), os.RemoveAll(s.stolen))
+		problem = errors.Join(problem, s.crowded.world.Close())
 	}
-	return errors.Join(s.world.Close(), os.RemoveAll(s.stolen))
+	return errors.Join(problem, s.world.Close(), os.RemoveAll(s.stolen))
 }
 
 // What is sealed in the log: the data key, to each member, and with it the authority's key.
@@ -136,8 +150,9 @@ var (
 	sealedAuthority = regexp.MustCompile(`"authorityKey":"([A-Za-z0-9+/]+={0,2})"`)
 )
 
-// errNoAuthority says that the authority's key is not on the stolen disk.
-var errNoAuthority = errors.New("the authority's key is not on the stolen disk")
+// errNoAuthority says that the authority's key is not found on the stolen disk. It lies there: the
+// disk was a member's. So the attack is not held, it was not tried.
+var errNoAuthority = fmt.Errorf("the authority's key is not found on the stolen disk: %w", errUntried)
 
 // authority opens the authority's key with what is on the stolen disk: the node's own key lies
 // there, and the data key as it was sealed to it while it was a member.

@@ -19,8 +19,7 @@ import (
 )
 
 const (
-	// rounds is how many failovers are measured for each attack; usualRounds how many without one.
-	rounds      = 3
+	// usualRounds is how many failovers are measured without an attack.
 	usualRounds = 5
 	// calm is how long an attack and the cluster are left alone before the power goes.
 	calm = 2 * time.Second
@@ -35,26 +34,35 @@ type town struct {
 	folder string
 	// usual is how long a failover takes when nobody disturbs it.
 	usual time.Duration
+	// pagePort is that of every node's page, and metrics where each serves those.
+	pagePort int
+	metrics  map[string]string
 }
 
 // town builds it for the first attack that needs it.
 func (s *site) town(ctx context.Context) (*town, error) {
-	if s.crowded != nil {
-		return s.crowded, nil
+	if s.crowded != nil || s.uncrowded != nil {
+		return s.crowded, s.uncrowded
 	}
 	world, err := stage.NewSimulated(s.tools)
 	if err != nil {
 		return nil, err
 	}
-	t := &town{world: world, folder: filepath.Dir(filepath.Dir(filepath.Dir(world.Socket("node1"))))}
+	pagePort, err := freeAt("127.0.0.1", "127.0.0.2", "127.0.0.3")
+	if err != nil {
+		return nil, errors.Join(err, world.Close())
+	}
+	t := &town{world: world, pagePort: pagePort, metrics: map[string]string{},
+		folder: filepath.Dir(filepath.Dir(filepath.Dir(world.Socket("node1"))))}
 	t.Cluster = &stage.Cluster{World: world, Plan: stage.Plan{
 		Cluster:  "town",
-		Top:      []string{"fencing: {shots: 60}"},
+		Top:      []string{"fencing: {shots: 60}", fmt.Sprintf(`web: {listen: ":%d"}`, t.pagePort)},
 		Domains:  []string{"third: {ordered: true, restricted: true, members: {node3: 1, node2: 2}}"},
 		Services: []stage.Service{{Guest: lab.Guest{Name: "web", Number: 72}, Domain: "third"}},
 	}}
 	if err := t.prepare(ctx); err != nil {
-		return nil, errors.Join(err, world.Close())
+		s.uncrowded = fmt.Errorf("%w: %w", errUntried, errors.Join(err, world.Close()))
+		return nil, s.uncrowded
 	}
 	s.crowded = t
 	return t, nil
@@ -64,7 +72,13 @@ func (t *town) prepare(ctx context.Context) error {
 	// Another user of the host has to find his way to the sockets, and their group is his.
 	open := []string{t.folder}
 	for _, node := range t.Nodes() {
-		settings := t.world.NodeSettings(node) + "socket_group: nogroup\n"
+		port, err := freeAt(outside(node))
+		if err != nil {
+			return err
+		}
+		t.metrics[node] = net.JoinHostPort(outside(node), strconv.Itoa(port))
+		settings := t.world.NodeSettings(node) + "socket_group: nogroup\n" +
+			fmt.Sprintf("metrics: {listen: %q}\n", t.metrics[node])
 		if _, err := t.world.WriteFile(node, "node.yaml", settings); err != nil {
 			return err
 		}
@@ -79,8 +93,7 @@ func (t *town) prepare(ctx context.Context) error {
 	if err := errors.Join(t.Found(ctx), t.Apply(ctx)); err != nil {
 		return err
 	}
-	viewer := filepath.Join(t.folder, "viewer")
-	making := t.Command(ctx, "node1", "clusterd", "client", "eve", "--role", "viewer", "--out", viewer)
+	making := t.Command(ctx, "node1", "clusterd", "client", "eve", "--role", "viewer", "--out", t.viewer())
 	if output, err := making.CombinedOutput(); err != nil {
 		return fmt.Errorf("make a viewer: %w: %s", err, output)
 	}
@@ -89,6 +102,9 @@ func (t *town) prepare(ctx context.Context) error {
 	fmt.Printf("         a failover takes %s without an attack\n", t.usual.Round(time.Millisecond))
 	return err
 }
+
+// viewer is the folder of a viewer's certificate.
+func (t *town) viewer() string { return filepath.Join(t.folder, "viewer") }
 
 func loadClient(folder string) (*pki.Identity, error) {
 	key, err := os.ReadFile(filepath.Join(folder, "client.key"))
@@ -170,7 +186,7 @@ func (t *town) until(ctx context.Context, what string, wanted func(api.Status) b
 }
 
 // answersRoot wants every daemon to answer root at once, whatever crowds it.
-func (t *town) answersRoot(ctx context.Context) error {
+func answersRoot(ctx context.Context, t *town) error {
 	for _, node := range []string{"node1", "node2"} {
 		client, err := t.Client(node)
 		if err != nil {
@@ -198,15 +214,21 @@ func (t *town) address(node string) string {
 }
 
 // victims is what a crowd gets to know.
-func (t *town) victims() crowdOf {
-	c := crowdOf{Ports: map[string]string{}, Sockets: map[string]string{}, Viewer: filepath.Join(t.folder, "viewer")}
+func (t *town) victims(ctx context.Context) (crowdOf, error) {
+	c := crowdOf{Ports: map[string]string{}, Pages: map[string]string{}, Metrics: t.metrics, Sockets: map[string]string{},
+		Cookies: map[string]string{}, Viewer: t.viewer()}
 	for _, node := range t.Nodes() {
-		c.Ports[node] = t.address(node)
-		if node != lost {
-			c.Sockets[node] = t.world.Socket(node)
+		c.Ports[node], c.Pages[node] = t.address(node), t.page(node)
+		if node == lost {
+			continue
+		}
+		c.Sockets[node] = t.world.Socket(node)
+		var err error
+		if c.Cookies[node], err = t.logIn(ctx, node, "viewer", "eve"); err != nil {
+			return c, err
 		}
 	}
-	return c
+	return c, nil
 }
 
 // size is the largest memory and log of a daemon, in bytes.

@@ -1,6 +1,7 @@
 // Fuzz runs every fuzz target of the tree in turn and shares the time among them. What the
 // engine finds worth keeping stays in Go's build cache and is where the next run begins; an
 // input that fails is written below the package's testdata, where every later test run meets it.
+// A small corpus for each target lies there too, which every test run goes through; -keep makes it.
 // The last line is
 //
 //	figure: fuzz_targets=N failed=N executions=N
@@ -35,13 +36,25 @@ func main() {
 	total := flag.Duration("time", 2*time.Minute, "how long all of it may fuzz; building comes on top")
 	only := flag.String("only", "", "run the targets whose name or folder contains this `TEXT`")
 	tags := flag.String("tags", "", "the build `TAGS`")
+	seeds := flag.Int("keep", 0, "put up to `N` small inputs for each target into its package's testdata, and do not fuzz")
 	flag.Parse()
+	if os.Getenv(bounding) != "" {
+		fmt.Fprintln(os.Stderr, "fuzz:", bounded(flag.Args()))
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	targets, err := find(*only)
 	if err != nil || len(targets) == 0 {
 		fmt.Fprintln(os.Stderr, "fuzz: no target was found:", err)
 		os.Exit(2)
+	}
+	if *seeds > 0 {
+		if err := keep(ctx, targets, *seeds); err != nil {
+			fmt.Fprintln(os.Stderr, "fuzz:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	share := max(*total/time.Duration(len(targets)), time.Second)
 	failed, executions := 0, 0
@@ -114,10 +127,13 @@ func runAtAll(ctx context.Context, t target, share time.Duration, tags string) (
 // run fuzzes one target. Without minimising: an engine that minimises what is only interesting
 // spends its whole time on that where a target is slow.
 func run(ctx context.Context, t target, share time.Duration, tags string) (executions int, err error) {
-	command := exec.CommandContext(ctx, "go", "test", "-tags", tags, "-run", "^$", "-fuzz", "^"+t.name+"$",
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	command := exec.CommandContext(ctx, "go", "test", "-tags", tags, "-exec", self, "-run", "^$", "-fuzz", "^"+t.name+"$",
 		"-fuzztime", share.String(), "-fuzzminimizetime", "1x", "-parallel", "2", t.folder)
-	// No input may make a parser take more than this.
-	command.Env = append(os.Environ(), "GOMEMLIMIT=1GiB")
+	command.Env = append(os.Environ(), bounding+"=1", "GOMEMLIMIT="+strconv.Itoa(mostMemory/2))
 	output, err := command.CombinedOutput()
 	if found := executed.FindAllSubmatch(output, -1); len(found) > 0 {
 		executions, _ = strconv.Atoi(string(found[len(found)-1][1]))

@@ -203,7 +203,7 @@ func (s *collection) rememberState(state *cluster.State) {
 // rememberKeys reads this node's own keys, line by line: a key that is quoted
 // somewhere need not be quoted whole.
 func (s *collection) rememberKeys(folder string) {
-	for _, name := range []string{"node.key", "node.key.next", "node.key.old"} {
+	for _, name := range []string{"node.key", "node.key.next", "node.key.old", "page.key"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			continue // No key here, so there is nothing to leave out.

@@ -39,6 +39,7 @@ const (
 	consolePassword = "console-password"
 	parameterSecret = "parameter-secret"
 	keyText         = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n"
+	pageKeyText     = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIPage\n-----END PRIVATE KEY-----\n"
 	dataKey         = "Z29zc2lwLWtleS1vZi0zMi1ieXRlcy1pbi1iYXNlNjQ="
 )
 
@@ -46,6 +47,7 @@ const (
 var leaks = []string{
 	bmcPassword, `pass\"word`, "pass&#34;word", consolePassword, "MIGHAgEAMBMGByqGSM49", dataKey, "YXV0aG9yaXR5LWtleQ==",
 	"token-hash", "old-password", "option-secret", parameterSecret, "alert-secret",
+	"MC4CAQAwBQYDK2VwBCIEIPage",
 }
 
 func secretState() *cluster.State {
@@ -88,6 +90,7 @@ func newHost(t *testing.T) (settings, socket string) {
 	for path, text := range map[string]string{
 		filepath.Join(folder, "node.yaml"):  fmt.Sprintf("name: node1\ndata_dir: %s\nrun_dir: %s\n", data, run),
 		filepath.Join(data, "node.key"):     keyText,
+		filepath.Join(data, "page.key"):     pageKeyText,
 		filepath.Join(run, "not-a-daemon"):  "",
 		filepath.Join(data, "plans", "old"): "no record",
 	} {
@@ -122,7 +125,8 @@ func pretendDaemon(t *testing.T, socket string) {
 	mux.Handle("GET "+api.PathStatus,
 		answer(api.Status{Cluster: "office", Local: "node1", Index: 42,
 			Warnings: []string{"the BMC refuses " + bmcPassword}}))
-	told := cluster.Event{Index: 1, Subject: "node1", Why: message.Words("quoted " + bmcPassword + " and " + dataKey)}
+	words := "quoted " + bmcPassword + " and " + dataKey + " and MC4CAQAwBQYDK2VwBCIEIPage"
+	told := cluster.Event{Index: 1, Subject: "node1", Why: message.Words(words)}
 	mux.Handle("GET "+api.PathEvents, answer(api.Events{Events: []cluster.Event{told}}))
 	mux.Handle("GET "+api.PathConfig, answer(api.Document{Version: 7, Text: documentInForce}))
 	kept := membership.Backup{State: *secretState(), DataKey: []byte("gossip-key-of-32-bytes-in-base64")}

@@ -1,0 +1,121 @@
+package breaks
+
+const (
+	gate  = "internal/server/gate.go"
+	queue = "internal/server/crowd.go"
+)
+
+func byServerTests(run string) []Net { return []Net{tests("internal/server", "^"+run+"$")} }
+
+func byPageTests(run string) []Net { return []Net{tests("internal/web", "^"+run+"$")} }
+
+// entrances are the breaks of what bounds a caller before anything is done for him, and of what he
+// says of himself.
+var entrances = []Mutant{
+	{
+		Name: "bodies-without-a-deadline", Law: "L10", Broken: "who begins a body and does not end it is waited for",
+		Edits: []Edit{{gate, "\t_ = control.SetReadDeadline(time.Now().Add(patience))\n", "\t_ = patience\n"}},
+		Nets:  byServerTests("TestABodyHasItsTime"),
+	},
+	{
+		Name: "joiners-are-waited-for-like-members", Law: "L10",
+		Broken: "a machine without a certificate may take as long for a body as anybody",
+		Edits:  []Edit{{gate, "\t\tpatience = joinPatience\n", "\t\tpatience = bodyPatience\n"}},
+		Nets:   byServerTests("TestABodyHasItsTime"),
+	},
+	{
+		Name: "bodies-of-any-size", Law: "L10", Broken: "a body that does not say how large it is may be so without end",
+		Edits: []Edit{{gate, "http.MaxBytesReader(w, r.Body, most)", "http.MaxBytesReader(w, r.Body, most<<20)"}},
+		Nets:  byServerTests("TestABodyHasItsSize"),
+	},
+	{
+		Name: "bodies-without-a-share", Law: "L10", Broken: "bodies of users take all the memory that there is",
+		Edits: []Edit{{gate, "\tif s.bodies[share]+bytes > bodiesOfKind {", "\tif s.bodies[share]+bytes < 0 {"}},
+		Nets:  byServerTests("TestBodiesTakeSoMuchMemory"),
+	},
+	{
+		Name: "unknown-sizes-are-none", Law: "L10", Broken: "a body that does not say how large it is takes no memory",
+		Edits: []Edit{{gate, "\t\texpected = most\n", "\t\texpected = 0\n"}},
+		Nets:  byServerTests("TestBodiesTakeSoMuchMemory"),
+	},
+	{
+		Name: "users-take-roots-requests", Law: "L10", Broken: "requests of users leave none to root",
+		Edits: []Edit{{gate, "\t\treturn \"root\"\n", "\t\treturn \"user\"\n"}},
+		Nets:  byServerTests("TestACrowdLeavesNodesAndRootTheirRequests"),
+	},
+	{
+		Name: "nodes-have-no-share", Law: "L10", Broken: "nodes have their requests among those of root",
+		Edits: []Edit{{gate, "\t\treturn \"node\"\n", "\t\treturn \"root\"\n"}},
+		Nets:  byServerTests("TestACrowdLeavesNodesAndRootTheirRequests"),
+	},
+	{
+		Name: "root-is-paced", Law: "L10", Broken: "nodes and root wait like whoever asks too often",
+		Edits: []Edit{{gate, "\tif who.Reserved {\n\t\treturn nil\n\t}\n\twait :=", "\twait :="}},
+		Nets:  byServerTests("TestACrowdLeavesNodesAndRootTheirRequests"),
+	},
+	{
+		Name: "root-queues-at-the-socket", Law: "L10", Broken: "connections of users to the socket push out root's",
+		Edits: []Edit{{queue, "c.rooms[conn.who.Reserved].Enter(", "c.rooms[false].Enter("}},
+		Nets:  byServerTests("TestTheSocketHasPlacesForRoot"),
+	},
+	{
+		Name: "one-user-has-the-socket", Law: "L10", Broken: "one user has all the places of users at the socket",
+		Edits: []Edit{{queue, "Each: connectionsOfUID}", "Each: userConnections}"}},
+		Nets:  byServerTests("TestTheSocketHasPlacesForRoot"),
+	},
+	{
+		Name: "the-socket-without-a-pace", Law: "L10", Broken: "a user connects to the socket as often as he likes",
+		Edits: []Edit{{queue, "\tif !conn.who.Reserved && c.pace.Wait(conn.who.Holder, time.Now()) > 0 {",
+			"\tif !conn.who.Reserved && c.pace.Wait(conn.who.Holder, time.Now()) < 0 {"}},
+		Nets: byServerTests("TestAUserConnectsOnlySoOften"),
+	},
+	{
+		Name: "twin-hardware-joins", Law: "L1", Broken: "a machine joins that tells the hardware UUID of a member",
+		Edits: []Edit{{"cluster/admit.go", "\tcase fence.SamePlatform(c.HardwareUUID, other.HardwareUUID):",
+			"\tcase c.HardwareUUID == \"\" && fence.SamePlatform(c.HardwareUUID, other.HardwareUUID):"}},
+		Nets: first(tests("internal/daemon", "^TestNothingOfAJoinThatIsRefusedStays$")),
+	},
+	{
+		Name: "twin-address-joins", Law: "L10", Broken: "a machine joins under the address of a member",
+		Edits: []Edit{{"cluster/admit.go", "\tcase strings.EqualFold(c.Address, other.Address):",
+			"\tcase c.Address == \"\" && strings.EqualFold(c.Address, other.Address):"}},
+		Nets: first(tests("internal/daemon", "^TestNothingOfAJoinThatIsRefusedStays$")),
+	},
+	{
+		Name: "another-site-changes", Law: "L10", Broken: "a change at the page is taken without the page's own word",
+		Edits: []Edit{{"internal/web/visiting.go",
+			"\t\tif r.Method != http.MethodGet && subtle.ConstantTimeCompare([]byte(sent), []byte(v.csrf)) != 1 {",
+			"\t\tif r.Method == \"\" && subtle.ConstantTimeCompare([]byte(sent), []byte(v.csrf)) != 1 {"}},
+		Nets: byPageTests("TestAChangeComesFromThePageAlone"),
+	},
+	{
+		Name: "another-origin-asks", Law: "L10", Broken: "a request is taken that the browser says another site sent",
+		Edits: []Edit{{"internal/web/front.go", "\t\tif err := foreign.Check(r); err != nil {",
+			"\t\tif err := foreign.Check(r); err != nil && r.Method == \"\" {"}},
+		Nets: byPageTests("TestAChangeComesFromThePageAlone"),
+	},
+	{
+		Name: "the-page-passes-backups", Law: "L10", Broken: "a browser is given the backup of the cluster",
+		Edits: []Edit{{"internal/web/front.go", "\t\"GET \" + api.PathMoves,\n",
+			"\t\"GET \" + api.PathMoves,\n\t\"GET \" + api.PathBackup,\n"}},
+		Nets: byPageTests("TestThePageIsNoWayAroundTheInterface"),
+	},
+	{
+		Name: "links-are-used-twice", Law: "L10", Broken: "a login link lets in whoever comes by it after its owner",
+		Edits: []Edit{{"internal/web/visits.go", "\tv.sweep(now)\n\tcookie = rand.Text()\n",
+			"\tv.links[digest(secret)] = waiting\n\tv.sweep(now)\n\tcookie = rand.Text()\n"}},
+		Nets: byPageTests("TestALinkLetsOneBrowserInOnce"),
+	},
+	{
+		Name: "receivers-are-quoted-whole", Law: "L10",
+		Broken: "the token that an alert's receiver quotes is shown to whoever may look",
+		Edits: []Edit{{"internal/alerts/post.go", "\tsecrets := []string{alert.Secret.Reveal()}\n",
+			"\tvar secrets []string\n"}},
+		Nets: first(tests("internal/alerts", "^TestAReceiverThatQuotesWhatItWasToldIsHeard$")),
+	},
+	{
+		Name: "drivers-are-quoted-whole", Law: "L10", Broken: "the password that a BMC quotes is shown to whoever may look",
+		Edits: []Edit{{"internal/daemon/sealing.go", "{ return fence.HideIn(text, secrets...) }", "{ return text }"}},
+		Nets:  first(tests("internal/daemon", "^TestNoOutputShowsASecret$")),
+	},
+}
