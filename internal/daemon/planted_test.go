@@ -20,6 +20,7 @@ import (
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/web"
@@ -159,7 +160,7 @@ func (s *site) planted(t *testing.T, at string) map[string]string {
 	if _, err := d.pageCertificate(cluster.Web{}); err != nil {
 		t.Fatal(err)
 	}
-	link, _, made := d.page.Invite(web.Visitor{Name: "carol", Role: pki.RoleAdmin})
+	link, _, made := d.page.Invite(web.Visitor{Name: "carol", Role: pki.RoleAdmin}, limits.Root, "uid 0")
 	if !made {
 		t.Fatal("no link was made")
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/clusterd/clusterd/internal/limits"
 )
 
 // FuzzLogin sends what somebody who is not let in may send as a login. Only the secret of a link
@@ -17,7 +19,7 @@ func FuzzLogin(f *testing.F) {
 	f.Add([]byte{0xff, 0}, cookieName+"="+strings.Repeat("y", 4096))
 	f.Fuzz(func(t *testing.T, body []byte, cookie string) {
 		n := newNode()
-		if _, _, made := n.Invite(Visitor{Name: "root", Role: "admin"}); !made {
+		if _, _, made := n.Invite(Visitor{Name: "root", Role: "admin"}, limits.Root, "uid 0"); !made {
 			t.Fatal("no link was made")
 		}
 		r := httptest.NewRequest(http.MethodPost, pathLogin, bytes.NewReader(body))

@@ -1,9 +1,6 @@
 package breaks
 
-const (
-	gate  = "internal/server/gate.go"
-	queue = "internal/server/crowd.go"
-)
+const queue = "internal/server/crowd.go"
 
 func byServerTests(run string) []Net { return []Net{tests("internal/server", "^"+run+"$")} }
 
@@ -40,12 +37,12 @@ var entrances = []Mutant{
 	},
 	{
 		Name: "users-take-roots-requests", Law: "L10", Broken: "requests of users leave none to root",
-		Edits: []Edit{{gate, "\t\treturn \"root\"\n", "\t\treturn \"user\"\n"}},
+		Edits: []Edit{{gate, "\t\treturn limits.Root\n", "\t\treturn limits.Users\n"}},
 		Nets:  byServerTests("TestACrowdLeavesNodesAndRootTheirRequests"),
 	},
 	{
 		Name: "nodes-have-no-share", Law: "L10", Broken: "nodes have their requests among those of root",
-		Edits: []Edit{{gate, "\t\treturn \"node\"\n", "\t\treturn \"root\"\n"}},
+		Edits: []Edit{{gate, "\t\treturn limits.Nodes\n", "\t\treturn limits.Root\n"}},
 		Nets:  byServerTests("TestACrowdLeavesNodesAndRootTheirRequests"),
 	},
 	{
