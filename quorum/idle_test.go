@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// With raft's own pause of 50 ms it repeats the commit index so often that there is a good half more
-// to write, for nothing: pusher has passed it on already.
+// With raft's own pause of 50 ms it repeats the commit index so often that there is a good half
+// more to write, for nothing: pusher has passed it on already.
 func TestAnIdleLogIsQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3, nil)

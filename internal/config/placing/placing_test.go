@@ -39,6 +39,10 @@ func TestTooMany(t *testing.T) {
 		"where the first that fits leads nowhere": {map[string]Service{"a": {Nodes: pair, Apart: []string{"b", "c", "d"}},
 			"b": {Nodes: pair}, "c": {Nodes: pair, Apart: []string{"d"}}, "d": {Nodes: pair}},
 			[][][]string{{{"a"}, {"c"}, {"d"}}}},
+		"where the first that fits leads in a ring": {map[string]Service{
+			"a": {Nodes: pair, Apart: []string{"b", "c", "d", "f"}}, "b": {Nodes: pair, Apart: []string{"e"}},
+			"c": {Nodes: pair, Apart: []string{"d"}}, "d": {Nodes: pair}, "e": {Nodes: pair, Apart: []string{"f"}},
+			"f": {Nodes: pair}}, [][][]string{{{"a"}, {"c"}, {"d"}}}},
 		"by way of who it runs together with": {map[string]Service{"a": {Nodes: one, Together: []string{"b"}},
 			"b": {}, "c": {Nodes: one, Apart: []string{"b"}}}, [][][]string{{{"a", "b"}, {"c"}}}},
 		"only the members that matter": {map[string]Service{"a": {Nodes: one, Together: []string{"b", "x", "y"}},
