@@ -22,6 +22,8 @@ type places struct {
 	definitions                      []definitionPlace
 	twoNode                          *yaml.Node
 	resources                        []ResourcePlace
+	// unsearched says that the search for services that could never all run ended at its bound.
+	unsearched bool
 }
 
 // use is a reference by name.

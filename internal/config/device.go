@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"path/filepath"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -141,7 +142,7 @@ func (p *parser) contents(node *yaml.Node, what string) (string, bool) {
 		p.Fault(node, "%s names a file; files are read by the tool that applies the document, not here", what)
 		return "", false
 	}
-	content, err := p.readFile(path)
+	content, err := p.readFile(p.beside(path))
 	if err != nil {
 		p.Fault(node, "%s cannot be read: %v", what, err)
 		return "", false
@@ -151,4 +152,15 @@ func (p *parser) contents(node *yaml.Node, what string) (string, bool) {
 		return "", false
 	}
 	return string(content), true
+}
+
+// beside is the path of a file that the document names: a relative one begins in the folder that
+// the document lies in. So a document means the same, wherever it is checked from. One that comes
+// by standard input lies nowhere, and the working directory counts.
+func (p *parser) beside(path string) string {
+	folder := filepath.Dir(p.File)
+	if folder == "." || path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(folder, path)
 }

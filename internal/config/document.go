@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/placing"
 	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/resources"
@@ -66,6 +67,8 @@ type parser struct {
 	edits    []rewrite.Edit
 	places   places
 	warnings strict.Faults
+	// rules are what is said of where services may run, once all of it is read.
+	rules *placing.Rules
 	// shared are the resources that services refer to, and pending the services
 	// whose resources are read once all of these are known.
 	shared  map[string]*shared

@@ -1,199 +1,105 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
-	"github.com/clusterd/clusterd/resources"
+	"github.com/clusterd/clusterd/internal/config/placing"
 )
 
-// mostSets bounds the sets of nodes that are looked through for services that cannot all
-// have a node of their own.
-const mostSets = 256
-
-// placing is what a document says about where services may run, for faults that only
-// several of its sentences make together.
-type placing struct {
-	services map[string]resources.Spec
-	// allowed are the nodes of services with a restricted domain; all others may run
-	// anywhere.
-	allowed map[string][]string
-}
-
-// checkPlaces finds services that could never all run by the rules. Each contradiction
-// is told once, with the fewest services that make it.
-func (p *parser) checkPlaces() {
-	t := p.placing()
-	p.checkGroups(t)
-	p.checkCrowds(t)
-}
-
-// checkGroups: what runs together needs a node that all of it may have, and may not be
-// kept apart by way of others.
-func (p *parser) checkGroups(t placing) {
-	seen := map[string]bool{}
-	for _, name := range slices.Sorted(maps.Keys(t.services)) {
-		if seen[name] {
-			continue
-		}
-		group := t.group(name)
-		for _, member := range group {
-			seen[member] = true
-		}
-		if set := t.disjoint(group); set != nil {
-			p.Fault(p.places.services[set[0]],
-				"services %s run together, and their restricted domains have no node in common: they could never all run",
-				joinNames(set))
-		}
-		for i, one := range group {
-			for _, other := range group[i+1:] {
-				direct := slices.Contains(t.services[one].Together, other) || slices.Contains(t.services[other].Together, one)
-				if way := t.way(one, other); !direct && t.apart(one, other) {
-					p.Fault(p.places.services[one], "service %s shall be apart from %s, and runs together with it by way of %s", one,
-						other,
-						joinNames(way[1:len(way)-1]))
-				}
-			}
-		}
+// placing is what the document says about where services may run, for faults that only several of
+// its sentences make together.
+func (p *parser) placing() *placing.Rules {
+	services := make(map[string]placing.Service, len(p.document.Services))
+	for name, spec := range p.document.Services {
+		services[name] = placing.Service{Nodes: p.allowed(spec.Domain), Together: spec.Together, Apart: spec.Apart,
+			Exclusive: spec.Exclusive}
 	}
+	return placing.New(slices.Sorted(maps.Keys(p.document.Nodes)), services)
 }
 
-// neighbours are the services that one runs together with, as it says or they do.
-func (t placing) neighbours(name string) []string {
-	list := slices.Clone(t.services[name].Together)
-	for other, spec := range t.services {
-		if slices.Contains(spec.Together, name) {
-			list = append(list, other)
-		}
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// group is everything that runs together with a service, and itself, by name.
-func (t placing) group(name string) []string {
-	group := []string{name}
-	for i := 0; i < len(group); i++ {
-		for _, other := range t.neighbours(group[i]) {
-			if _, declared := t.services[other]; declared && !slices.Contains(group, other) {
-				group = append(group, other)
-			}
-		}
-	}
-	slices.Sort(group)
-	return group
-}
-
-// way is the shortest chain from one service of a group to another.
-func (t placing) way(from, to string) []string {
-	ways := [][]string{{from}}
-	seen := map[string]bool{from: true}
-	for i := 0; i < len(ways); i++ {
-		for _, next := range t.neighbours(ways[i][len(ways[i])-1]) {
-			if seen[next] {
-				continue
-			}
-			seen[next] = true
-			way := append(slices.Clone(ways[i]), next)
-			if next == to {
-				return way
-			}
-			ways = append(ways, way)
-		}
-	}
-	return []string{from, to}
-}
-
-func (t placing) apart(one, other string) bool {
-	a, b := t.services[one], t.services[other]
-	return slices.Contains(a.Apart, other) || slices.Contains(b.Apart, one)
-}
-
-// clashes reports whether two services may not share a node.
-func (t placing) clashes(one, other string) bool {
-	return t.services[one].Exclusive || t.services[other].Exclusive || t.apart(one, other)
-}
-
-// disjoint are the fewest services of a group that have no node in common; nil if all
-// have one.
-func (t placing) disjoint(group []string) []string {
-	set := slices.DeleteFunc(slices.Clone(group), func(name string) bool { return t.allowed[name] == nil })
-	if len(set) == 0 || len(t.common(set)) > 0 {
+// allowed are the nodes of a restricted domain; nil for any other.
+func (p *parser) allowed(name string) []string {
+	d, declared := p.document.Domains[name]
+	if !declared || !d.Restricted {
 		return nil
 	}
-	for i := 0; i < len(set); {
-		if rest := slices.Delete(slices.Clone(set), i, i+1); len(rest) > 0 && len(t.common(rest)) == 0 {
-			set = rest
-		} else {
-			i++
-		}
+	nodes := []string{}
+	for _, m := range d.Members {
+		nodes = append(nodes, m.Node)
 	}
-	return set
+	slices.Sort(nodes)
+	return nodes
 }
 
-func (t placing) common(set []string) []string {
-	common := slices.Clone(t.allowed[set[0]])
-	for _, name := range set[1:] {
-		common = slices.DeleteFunc(common, func(node string) bool { return !slices.Contains(t.allowed[name], node) })
+// checkPlaces finds services that could never all run by the rules. Each contradiction is told
+// once, with the fewest services that make it.
+func (p *parser) checkPlaces() {
+	p.rules = p.placing()
+	p.checkGroups(p.rules)
+	p.checkCrowds(p.rules)
+}
+
+// checkGroups: what runs together needs a node that all of it may have, and may not be kept apart
+// by way of others.
+func (p *parser) checkGroups(rules *placing.Rules) {
+	for _, set := range rules.Disjoint() {
+		p.Fault(p.places.services[set[0]],
+			"services %s run together, and their restricted domains have no node in common: they could never all run",
+			joinNames(set))
 	}
-	return common
+	for _, pair := range rules.Parted() {
+		p.Fault(p.places.services[pair.One], "service %s shall be apart from %s, and runs together with it by way of %s",
+			pair.One, pair.Other, joinNames(pair.By))
+	}
 }
 
 // checkCrowds: services of which no two share a node need as many nodes as they are.
-func (p *parser) checkCrowds(t placing) {
-	told := map[string]bool{}
-	for _, nodes := range t.sets() {
-		var inside []string
-		for _, name := range slices.Sorted(maps.Keys(t.allowed)) {
-			if !slices.ContainsFunc(t.allowed[name], func(node string) bool { return !slices.Contains(nodes, node) }) {
-				inside = append(inside, name)
-			}
+func (p *parser) checkCrowds(rules *placing.Rules) {
+	crowds, whole := rules.TooMany()
+	for _, crowd := range crowds {
+		at := p.places.services[crowd.Groups[0][0]]
+		if crowd.Anywhere {
+			p.Fault(at, "no two of the services %s may share a node, and %s: they could never all run. If there are further "+
+				"nodes, declare them under nodes", joinGroups(crowd.Groups), declaredNodes(crowd.Nodes))
+			continue
 		}
-		for i := range inside {
-			crowd := []string{inside[i]}
-			for _, other := range inside[i+1:] {
-				clash := func(name string) bool { return !t.clashes(name, other) }
-				if len(crowd) <= len(nodes) && !slices.ContainsFunc(crowd, clash) {
-					crowd = append(crowd, other)
-				}
-			}
-			if key := joinNames(crowd); len(crowd) > len(nodes) && !told[key] {
-				told[key] = true
-				p.Fault(p.places.services[crowd[0]],
-					"services %s may run on %s only, and no two of them on one node: they could never all run", key,
-					joinNames(nodes))
-				break
-			}
-		}
+		p.Fault(at, "services %s may run on %s only, and no two of them on one node: they could never all run",
+			joinGroups(crowd.Groups), joinNames(crowd.Nodes))
 	}
+	p.places.unsearched = !whole
 }
 
-// sets are the sets of nodes that restricted domains allow, the smallest first, and
-// what two of them allow together.
-func (t placing) sets() [][]string {
-	var sets [][]string
-	add := func(set []string) {
-		slices.Sort(set)
-		set = slices.Compact(set)
-		if len(sets) < mostSets && !slices.ContainsFunc(sets, func(other []string) bool { return slices.Equal(set, other) }) {
-			sets = append(sets, set)
-		}
+func declaredNodes(names []string) string {
+	if len(names) == 1 {
+		return "only " + names[0] + " is declared"
 	}
-	for _, name := range slices.Sorted(maps.Keys(t.allowed)) {
-		add(slices.Clone(t.allowed[name]))
-	}
-	for i, single := 0, len(sets); i < single; i++ {
-		for j := i + 1; j < single; j++ {
-			add(slices.Concat(sets[i], sets[j]))
-		}
-	}
-	slices.SortStableFunc(sets, func(a, b []string) int { return len(a) - len(b) })
-	return sets
+	return "only " + joinNames(names) + " are declared"
 }
+
+// joinGroups names groups by their first services, and who runs together with these.
+func joinGroups(groups [][]string) string {
+	names := make([]string, 0, len(groups))
+	for _, group := range groups {
+		name := group[0]
+		if len(group) > 1 {
+			name += " (runs together with " + joinNames(group[1:]) + ")"
+		}
+		names = append(names, name)
+	}
+	return joinNames(names)
+}
+
+// mostNamed is how many names a sentence has; what comes after them is counted.
+const mostNamed = 24
 
 // joinNames writes names as a sentence has them.
 func joinNames(names []string) string {
 	text := ""
+	if more := len(names) - mostNamed; more > 0 {
+		names = append(slices.Clone(names[:mostNamed]), fmt.Sprintf("%d more", more))
+	}
 	for i, name := range names {
 		switch {
 		case i == 0:

@@ -41,6 +41,20 @@ func TestServicesThatCouldNeverAllRun(t *testing.T) {
 			"services vm:a and vm:b may run on node1 only, and no two of them on one node"},
 		{"exclusive beside another", vmWith("a", uuidA, "domain: one", "exclusive: true") + vmWith("b", uuidB, "domain: one"),
 			"services vm:a and vm:b may run on node1 only"},
+		{"more services than are declared",
+			vmWith("a", uuidA, "apart: ['vm:b', 'vm:c', 'vm:d']") + vmWith("b", uuidB, "apart: ['vm:c', 'vm:d']") +
+				vmWith("c", uuidC, "apart: ['vm:d']") + vm("d", uuidD, ""),
+			"d:12:3: no two of the services vm:a, vm:b, vm:c and vm:d may share a node, and only node1, node2 and node3 are " +
+				"declared: they could never all run. If there are further nodes, declare them under nodes"},
+		{"the fewest of more",
+			vmWith("a", uuidA, "domain: pair", "apart: ['vm:b', 'vm:c', 'vm:d']") + vmWith("b", uuidB, "domain: pair") +
+				vmWith("c", uuidC, "domain: pair", "apart: ['vm:d']") + vmWith("d", uuidD, "domain: pair"),
+			"services vm:a, vm:c and vm:d may run on node1 and node2 only, and no two of them on one node"},
+		{"kept apart by way of who it runs together with",
+			vmWith("a", uuidA, "domain: one", "together: ['vm:b']") + vm("b", uuidB, "") +
+				vmWith("c", uuidC, "domain: one", "apart: ['vm:b']") + vmWith("d", uuidD, "together: ['vm:c']"),
+			"d:12:3: services vm:a (runs together with vm:b) and vm:c may run on node1 only, and no two of them on one node: " +
+				"they could never all run"},
 		{"as many nodes as services", vmWith("a", uuidA, "domain: pair", "apart: ['vm:b']") +
 			vmWith("b", uuidB, "domain: pair"), ""},
 		{"somewhere else is free", vmWith("a", uuidA, "domain: one", "apart: ['vm:b', 'vm:c']") +

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -60,5 +62,33 @@ func TestWarningsOfWhatOneNodesLossMakesImpossible(t *testing.T) {
 		if got := parsed.Warnings.Lines(); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got\n%s", name, strings.Join(got, "\n"))
 		}
+	}
+}
+
+// A document whose rules are too many to be judged is taken, and says so.
+func TestAThicketOfRulesIsTakenWithAWarning(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("cluster: a\nnodes: {")
+	for i := range 14 {
+		fmt.Fprintf(&text, "n%d: {}, ", i)
+	}
+	text.WriteString("}\nservices:\n")
+	random := rand.New(rand.NewPCG(7, 7))
+	for i := range 1200 {
+		fmt.Fprintf(&text, "  service:s%d: {resources: [{type: \"systemd:s%d\"}], apart: [", i, i)
+		for _, other := range random.Perm(200)[:mostRules] {
+			if other != i%200 {
+				fmt.Fprintf(&text, "\"service:s%d\", ", i/200*200+other)
+			}
+		}
+		text.WriteString("]}\n")
+	}
+	parsed, err := Parse("d", []byte(text.String()), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.Join(parsed.Warnings.Lines(), "\n")
+	if !strings.Contains(said, "it was not worked out to the end whether all of them could run at once") {
+		t.Errorf("it says %q", said)
 	}
 }

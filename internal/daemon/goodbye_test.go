@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"net"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -34,4 +36,62 @@ func TestAStoppedDaemonCostsNoHost(t *testing.T) {
 		s.start("node2")
 		s.until("node2 is online", func() bool { return s.stateOf("node1", "node2") == string(cluster.NodeOnline) })
 	})
+}
+
+// managerOf listens as a service manager does; what it returns reads what a daemon told meanwhile.
+func managerOf(t *testing.T) (path string, heard func() string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { manager.Close() })
+	return path, func() string {
+		if err := manager.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		text := make([]byte, 4096)
+		n, err := manager.Read(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text[:n])
+	}
+}
+
+func TestTheServiceManagerIsToldWhatAStopIsFollowedBy(t *testing.T) {
+	path, heard := managerOf(t)
+	inBubble(t, func(s *site) {
+		s.t.Setenv("NOTIFY_SOCKET", path)
+		s.members["node2"].daemon.Goodbye(context.Background())
+		s.t.Setenv("NOTIFY_SOCKET", "")
+	})
+	want := "STOPPING=1\nSTATUS=stopped on purpose: back within 10m, or this host is fenced"
+	if got := heard(); got != want {
+		t.Errorf("it heard %q", got)
+	}
+}
+
+// A grace that a watchdog does not keep is not promised; where nothing runs it is kept.
+func TestAGuardedHostIsToldWhenItIsReset(t *testing.T) {
+	path, heard := managerOf(t)
+	inBubbleWith(t, true, func(s *site) {
+		keepers := s.guardAll("[[wd]]")
+		owner, empty := s.followers()[0], s.followers()[1]
+		s.declare(map[string]string{"vm:a": owner})
+		s.until("the empty one is petted freely", func() bool { return keepers[empty].state.Free })
+		for _, node := range []string{owner, empty} {
+			s.t.Setenv("NOTIFY_SOCKET", path)
+			s.members[node].daemon.Goodbye(context.Background())
+			s.t.Setenv("NOTIFY_SOCKET", "")
+		}
+	})
+	for _, want := range []string{
+		"stopped on purpose: back within 15s, or the watchdog resets this host all the same, with what runs here",
+		"stopped on purpose: back within 10m, or this host is fenced"} {
+		if got := heard(); got != "STOPPING=1\nSTATUS="+want {
+			t.Errorf("it heard %q", got)
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -24,6 +25,7 @@ type Network struct {
 	cut       map[[2]string]bool
 	muted     map[string]bool
 	tap       func(to string, bytes []byte)
+	written   atomic.Int64
 }
 
 type pipe struct {
@@ -105,6 +107,9 @@ func (n *Network) Tap(function func(to string, bytes []byte)) {
 	n.tap = function
 }
 
+// Written is how often something was written to a connection so far.
+func (n *Network) Written() int64 { return n.written.Load() }
+
 func (n *Network) others(address string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -182,7 +187,7 @@ func (s *Streams) Dial(ctx context.Context, address string) (net.Conn, error) {
 		return nil, syscall.ECONNREFUSED
 	}
 	a, b := net.Pipe()
-	near, far := newEnd(a), newEnd(b)
+	near, far := newEnd(a, s.network), newEnd(b, s.network)
 	select {
 	case target.accepted <- far:
 	case <-target.closed:
@@ -215,12 +220,13 @@ func (n *Network) remember(added pipe) {
 // end is one end of a connection. Frozen, it swallows what comes in and sends nothing.
 type end struct {
 	net.Conn
+	network                *Network
 	frozen, closed         chan struct{}
 	freezeOnce, closedOnce sync.Once
 }
 
-func newEnd(connection net.Conn) *end {
-	return &end{Conn: connection, frozen: make(chan struct{}), closed: make(chan struct{})}
+func newEnd(connection net.Conn, network *Network) *end {
+	return &end{Conn: connection, network: network, frozen: make(chan struct{}), closed: make(chan struct{})}
 }
 
 func (e *end) freeze() { e.freezeOnce.Do(func() { close(e.frozen) }) }
@@ -254,6 +260,7 @@ func (e *end) Write(bytes []byte) (int, error) {
 		<-e.closed
 		return 0, net.ErrClosed
 	default:
+		e.network.written.Add(1)
 		return e.Conn.Write(bytes)
 	}
 }

@@ -279,14 +279,14 @@ var places = []Mutant{
 	{
 		Name: "nothing-is-said-of-one-node", Law: "R",
 		Broken: "config check does not warn of what is down while one node is",
-		Edits: []Edit{{warn, "nodes := t.allowed[name]; len(nodes) == 1 {",
-			"nodes := t.allowed[name]; len(nodes) == 1 && name == \"\" {"}},
+		Edits: []Edit{{warn, "nodes := p.allowed(domain); len(nodes) == 1 {",
+			"nodes := p.allowed(domain); len(nodes) == 1 && name == \"\" {"}},
 		Nets: first(tests("internal/config", "^TestWarningsOfWhatOneNodesLossMakesImpossible$")),
 	},
 	{
 		Name: "nothing-is-said-of-full-nodes", Law: "R",
 		Broken: "config check does not warn of services kept apart that need every node there is",
-		Edits:  []Edit{{warn, "len(crowd) >= len(nodes)", "len(crowd) > len(nodes)"}},
+		Edits:  []Edit{{warn, "range rules.JustEnough() {", "range rules.JustEnough()[:0] {"}},
 		Nets:   first(tests("internal/config", "^TestWarningsOfWhatOneNodesLossMakesImpossible$")),
 	},
 	{
