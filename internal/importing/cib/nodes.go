@@ -54,9 +54,7 @@ func (t *translation) node(e *importing.Element) {
 	}
 	attributes.tellAll(changes, "attributes of nodes are not there; the location rules that ask for this one are "+
 		"worked out, once, below")
-	for _, utilization := range e.All("utilization") {
-		t.SayWhole(cannot, utilization, "memory and cores are not counted")
-	}
+	t.nodeUtilization(e)
 	if strings.Contains(name, ".") {
 		t.Advise("Nodes have full host names here, and without more clusterd takes the part before the first dot. Write " +
 			"`name: ...` into /etc/clusterd/node.yaml of each.")
