@@ -87,9 +87,30 @@ func (t *translation) readTags(c *importing.Element) {
 		for _, tag := range list.All("tag") {
 			for _, ref := range tag.All("obj_ref") {
 				t.tags[tag.Get("id")] = append(t.tags[tag.Get("id")], ref.Get("id"))
-				t.Container(ref)
+			}
+		}
+	}
+}
+
+// tellTags speaks of the tags once it is known which of them constraints name.
+func (t *translation) tellTags(c *importing.Element) {
+	for _, list := range c.All("tags") {
+		for _, tag := range list.All("tag") {
+			if !t.tagged[tag.Get("id")] {
+				t.SayWhole(unneeded, tag, "no constraint names it")
+				continue
 			}
 			t.SayAll(translated, tag, "put in place where a constraint names it")
+			for _, ref := range tag.All("obj_ref") {
+				switch f := t.fates([]string{ref.Get("id")}); {
+				case len(f.lost) > 0:
+					t.SayAll(cannot, ref, "%s", aboutNothing)
+				case f.fencing:
+					t.SayAll(unneeded, ref, "%s", aboutStonith)
+				default:
+					t.SayAll(translated, ref, "one of the tag above")
+				}
+			}
 		}
 	}
 }

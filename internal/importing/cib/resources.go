@@ -131,14 +131,10 @@ func (t *translation) operations(e *importing.Element) []*importing.Element {
 	var ops []*importing.Element
 	for _, list := range e.All("operations") {
 		t.Container(list)
-		t.Quiet(list, "id", "id-ref")
+		t.refers(list)
 		for _, op := range t.meant(list).All("op") {
-			if other := t.meant(op); other != op {
-				t.Container(op)
-				t.Quiet(op, "id-ref")
-				op = other
-			}
-			ops = append(ops, op)
+			t.refers(op)
+			ops = append(ops, t.meant(op))
 		}
 	}
 	return ops
