@@ -66,7 +66,7 @@ func (t *translation) weigh(targets []string, node string, value int) {
 }
 
 func (t *translation) sayRule(e *importing.Element, kind importing.Kind, message string) {
-	t.Tell(kind, e, e.Names(), "%s", message)
+	t.TellAll(kind, e, "%s", message)
 	t.Container(e)
 	for _, child := range e.Children {
 		t.sayRule(child, kind, "part of the rule above")

@@ -79,11 +79,11 @@ func (t *translation) tellSets(e *importing.Element, ordered bool) {
 		for _, ref := range t.meant(set).All("resource_ref") {
 			switch f := t.fates([]string{ref.Get("id")}); {
 			case len(f.lost) > 0:
-				t.Tell(cannot, ref, []string{"id"}, "%s", aboutNothing)
+				t.TellAll(cannot, ref, "%s", aboutNothing)
 			case f.fencing:
-				t.Tell(unneeded, ref, []string{"id"}, "%s", aboutStonith)
+				t.TellAll(unneeded, ref, "%s", aboutStonith)
 			default:
-				t.Tell(translated, ref, []string{"id"}, "a member of the set above")
+				t.TellAll(translated, ref, "a member of the set above")
 			}
 			t.Container(ref)
 		}

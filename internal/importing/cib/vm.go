@@ -151,8 +151,11 @@ func (t *translation) define(i *item, found importing.Found, spec *importing.Map
 		return
 	}
 	spec.Set("definition", found.Text)
-	t.Say(translated, about, told, "definition: read from %s and kept in the document; the file counts no more",
-		found.Path)
+	kind := translated
+	if about != i.element && !found.Named {
+		kind = unneeded // The document would be the same without this path.
+	}
+	t.Say(kind, about, told, "definition: read from %s and kept in the document; the file counts no more", found.Path)
 	if found.MadeUUID {
 		t.Say(changes, about, nil, "the definition has no <uuid>, so each start made another VM of it; one was written in")
 	}
