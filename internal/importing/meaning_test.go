@@ -26,6 +26,8 @@ type imported struct {
 		Autostart *bool
 		Domain    string
 		Apart     []string
+		Together  []string
+		Failure   string `yaml:"stop_failure"`
 		Depend    []struct{ Service, Mode string }
 		Resources []struct {
 			Ref    string
@@ -50,10 +52,17 @@ type model struct {
 	needs  map[string]map[string]bool
 	// unchecked are services whose one check is switched off.
 	unchecked map[string]bool
-	// stops is op_defaults' timeout; "" for none.
-	stops string
-	text  strings.Builder
-	id    int
+	// with are services that run together, as far as one follows another.
+	with map[string]map[string]bool
+	// groups are the services of two members, -a and -b.
+	groups map[string]bool
+	// levels are the fence levels by node.
+	levels map[string][][]string
+	// stops is op_defaults' timeout; "" for none. answers are what a failed stop means.
+	stops   string
+	answers map[string]string
+	text    strings.Builder
+	id      int
 }
 
 func (m *model) next() int {
@@ -90,7 +99,8 @@ func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values)
 
 func randomCIB(r *rand.Rand) *model {
 	m := &model{nodes: []string{"n1", "n2", "n3", "n4"}, scores: map[string]map[string]int{}, sticky: map[string]int{},
-		apart: map[string]map[string]bool{}, needs: map[string]map[string]bool{}, unchecked: map[string]bool{}}
+		apart: map[string]map[string]bool{}, needs: map[string]map[string]bool{}, unchecked: map[string]bool{}, with: map[string]map[string]bool{},
+		groups: map[string]bool{}, levels: map[string][][]string{}, answers: map[string]string{}}
 	m.text.WriteString("<cib><configuration><crm_config/><nodes>")
 	for n, name := range m.nodes {
 		fmt.Fprintf(&m.text, `<node id="%d" uname="%s"/>`, n+1, name)
@@ -100,19 +110,22 @@ func randomCIB(r *rand.Rand) *model {
 	for n := range 2 + r.IntN(4) {
 		m.resource(r, n, stickiness)
 	}
-	m.text.WriteString(`<primitive id="guard" class="stonith" type="fence_ipmilan"/></resources><constraints>`)
+	m.boards(r)
+	m.text.WriteString("</resources><constraints>")
 	for range r.IntN(6) {
 		m.location(r)
 	}
 	m.spread(r)
+	m.gather(r)
 	for n := 1; n < len(m.services); n++ {
 		if r.IntN(3) == 0 {
 			first, then := m.services[r.IntN(n)], m.services[n]
-			fmt.Fprintf(&m.text, `<rsc_order id="o%d" first="%s" then="%s"/>`, m.next(), first, then)
+			fmt.Fprintf(&m.text, `<rsc_order id="o%d" first="%s" then="%s"/>`, m.next(), m.named(r, first), m.named(r, then))
 			add(m.needs, then, first)
 		}
 	}
-	m.text.WriteString("</constraints>")
+	fmt.Fprintf(&m.text, `<rsc_ticket id="t%d" rsc="%s" ticket="site"/></constraints>`, m.next(), m.services[0])
+	m.topology(r)
 	fmt.Fprintf(&m.text, `<rsc_defaults><meta_attributes id="rd"><nvpair id="rd1" name="resource-stickiness" value="%d"/>`+
 		`</meta_attributes></rsc_defaults>`, stickiness)
 	if m.stops = pick(r, "", "90s", "3min"); m.stops != "" {
@@ -121,7 +134,9 @@ func randomCIB(r *rand.Rand) *model {
 	}
 	m.text.WriteString("</configuration><status><node_state id=\"1\"><lrm id=\"1\"><lrm_resources>")
 	for _, service := range m.services {
-		fmt.Fprintf(&m.text, `<lrm_resource id="%s" class="systemd" type="x"/>`, service)
+		for _, id := range []string{service, service + "-a", service + "-b"} {
+			fmt.Fprintf(&m.text, `<lrm_resource id="%s" class="systemd" type="x"/>`, id)
+		}
 	}
 	m.text.WriteString("</lrm_resources></lrm></node_state></status></cib>")
 	return m
@@ -143,15 +158,24 @@ func (m *model) resource(r *rand.Rand, n, stickiness int) {
 	if r.IntN(4) == 0 {
 		enabled, m.unchecked[name] = ` enabled="false"`, true
 	}
+	answer := pick(r, "", "block", "fence")
+	m.answers[name] = map[string]string{"": "fence", "block": "failed", "fence": "fence"}[answer]
+	stop := func(id string) string {
+		if answer == "" {
+			return ""
+		}
+		return fmt.Sprintf(`<op id="%s-s" name="stop" interval="0s" on-fail="%s"/>`, id, answer)
+	}
 	primitive := func(id string) {
 		fmt.Fprintf(&m.text, `<primitive id="%s" class="systemd" type="%s"><operations>`+
-			`<op id="%s-m" name="monitor" interval="30s"%s/></operations></primitive>`, id, id, id, enabled)
+			`<op id="%s-m" name="monitor" interval="30s"%s/>%s</operations></primitive>`, id, id, id, enabled, stop(id))
 	}
 	if r.IntN(3) > 0 {
 		primitive(name)
 		return
 	}
 	m.sticky[name] *= 2
+	m.groups[name] = true
 	fmt.Fprintf(&m.text, `<group id="%s">`, name)
 	primitive(name + "-a")
 	primitive(name + "-b")
@@ -163,12 +187,22 @@ func (m *model) resource(r *rand.Rand, n, stickiness int) {
 func (m *model) location(r *rand.Rand) {
 	service, node := pick(r, m.services...), pick(r, m.nodes...)
 	score := pick(r, "-INFINITY", "50", "100", "200", "INFINITY")
-	about := fmt.Sprintf(`rsc="%s"`, service)
+	about := fmt.Sprintf(`rsc="%s"`, m.named(r, service))
 	if r.IntN(3) == 0 {
 		about = fmt.Sprintf(`rsc-pattern="^(%s|guard)$"`, service)
 	}
-	fmt.Fprintf(&m.text, `<rsc_location id="l%d" %s node="%s" score="%s">`, m.next(), about, node, score)
 	over := r.IntN(4) == 0
+	if !over && r.IntN(3) == 0 {
+		// The same by a rule, as the command line writes it; a ban may have an end.
+		end := ""
+		if score == "-INFINITY" && r.IntN(2) == 0 {
+			end = fmt.Sprintf(`<date_expression id="l%d" operation="lt" end="2999-01-01"/>`, m.next())
+		}
+		fmt.Fprintf(&m.text, `<rsc_location id="l%d" %s><rule id="l%d" score="%s"><expression id="l%d" attribute="#uname" `+
+			`operation="eq" value="%s"/>%s</rule>`, m.next(), about, m.next(), score, m.next(), node, end)
+	} else {
+		fmt.Fprintf(&m.text, `<rsc_location id="l%d" %s node="%s" score="%s">`, m.next(), about, node, score)
+	}
 	if over {
 		fmt.Fprintf(&m.text, `<lifetime><rule id="l%d"><date_expression id="l%d" operation="lt" end="%s"/></rule></lifetime>`,
 			m.next(), m.next(), instant.Add(-time.Hour).Format("2006-01-02 15:04:05"))
@@ -206,7 +240,10 @@ func (m *model) spread(r *rand.Rand) {
 		linked := r.IntN(2) == 0
 		fmt.Fprintf(&m.text, `<resource_set id="s%d" sequential="%t">`, m.next(), linked)
 		for _, service := range set {
-			fmt.Fprintf(&m.text, `<resource_ref id="%s"/>`, service)
+			fmt.Fprintf(&m.text, `<resource_ref id="%s"/>`, m.named(r, service))
+		}
+		if r.IntN(3) == 0 {
+			m.text.WriteString(pick(r, `<resource_ref id="guard"/>`, `<resource_ref id="nobody"/>`))
 		}
 		m.text.WriteString("</resource_set>")
 		if linked && len(set) == 2 {
@@ -218,6 +255,56 @@ func (m *model) spread(r *rand.Rand) {
 	m.stay(all[1], all[2])
 }
 
+// named is an id by which a constraint may name a service: of a group also that of a
+// member.
+func (m *model) named(r *rand.Rand, service string) string {
+	if m.groups[service] && r.IntN(2) == 0 {
+		return service + pick(r, "-a", "-b")
+	}
+	return service
+}
+
+// gather writes a colocation of two services that are not kept apart.
+func (m *model) gather(r *rand.Rand) {
+	one, other := pick(r, m.services...), pick(r, m.services...)
+	if one == other || len(m.apart) > 0 {
+		return
+	}
+	fmt.Fprintf(&m.text, `<rsc_colocation id="c%d" rsc="%s" with-rsc="%s" score="INFINITY"/>`, m.next(),
+		m.named(r, one), m.named(r, other))
+	add(m.with, other, one)
+	add(m.with, one, other)
+}
+
+// boards writes fence devices: a guard that fences nobody, and a board of each node but the last,
+// which may lack what its program cannot do without.
+func (m *model) boards(r *rand.Rand) {
+	m.text.WriteString(`<primitive id="guard" class="stonith" type="fence_ipmilan"/>`)
+	for n, node := range m.nodes[:3] {
+		fmt.Fprintf(&m.text, `<primitive id="board-%s" class="stonith" type="fence_ipmilan"><instance_attributes id="b%d">`+
+			`<nvpair id="b%d-h" name="pcmk_host_list" value="%s"/><nvpair id="b%d-p" name="password" value="p"/>`, node,
+			n, n, node, n)
+		if r.IntN(4) > 0 {
+			fmt.Fprintf(&m.text, `<nvpair id="b%d-i" name="ip" value="192.0.2.%d"/>`, n, n+1)
+			m.levels[node] = [][]string{{"board-" + node}}
+		}
+		m.text.WriteString("</instance_attributes></primitive>")
+	}
+}
+
+// topology writes the levels of one node: its board, alone or with one that nobody declared.
+func (m *model) topology(r *rand.Rand) {
+	if r.IntN(2) == 0 {
+		return
+	}
+	beside := pick(r, "", ",nobody", ",watchdog")
+	fmt.Fprintf(&m.text, `<fencing-topology><fencing-level id="f1" index="1" target="n1" devices="board-n1%s"/>`+
+		`</fencing-topology>`, beside)
+	if beside == ",nobody" {
+		m.levels["n1"] = nil
+	}
+}
+
 func (m *model) stay(a, b string) {
 	add(m.apart, a, b)
 	add(m.apart, b, a)
@@ -227,7 +314,12 @@ func (m *model) stay(a, b string) {
 func (m *model) differences(got imported) []string {
 	var faults []string
 	say := func(format string, arguments ...any) { faults = append(faults, fmt.Sprintf(format, arguments...)) }
-	apart := map[string]map[string]bool{}
+	for _, node := range m.nodes {
+		if levels := got.Nodes[node].Fence; fmt.Sprint(levels) != fmt.Sprint(m.levels[node]) {
+			say("%s has the fence levels %v, not %v", node, levels, m.levels[node])
+		}
+	}
+	apart, with := map[string]map[string]bool{}, map[string]map[string]bool{}
 	for _, name := range m.services {
 		s, there := got.Services["service:"+name]
 		if !there {
@@ -237,6 +329,13 @@ func (m *model) differences(got imported) []string {
 		for _, other := range s.Apart {
 			add(apart, name, strings.TrimPrefix(other, "service:"))
 			add(apart, strings.TrimPrefix(other, "service:"), name)
+		}
+		for _, other := range s.Together {
+			add(with, name, strings.TrimPrefix(other, "service:"))
+			add(with, strings.TrimPrefix(other, "service:"), name)
+		}
+		if s.Failure != m.answers[name] {
+			say("%s: stop_failure %q, not %q", name, s.Failure, m.answers[name])
 		}
 		needs := map[string]bool{}
 		for _, need := range s.Depend {
@@ -257,6 +356,9 @@ func (m *model) differences(got imported) []string {
 	}
 	if !maps.EqualFunc(apart, m.apart, func(a, b map[string]bool) bool { return maps.Equal(a, b) }) {
 		say("apart are %v, not %v", apart, m.apart)
+	}
+	if !maps.EqualFunc(with, m.with, func(a, b map[string]bool) bool { return maps.Equal(a, b) }) {
+		say("together are %v, not %v", with, m.with)
 	}
 	return faults
 }

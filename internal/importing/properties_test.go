@@ -241,3 +241,38 @@ func fileOf(t *testing.T, path string) []byte {
 	}
 	return text
 }
+
+// TestTheStatusChangesNothing: what ran where is not configuration, whatever ids it
+// repeats.
+func TestTheStatusChangesNothing(t *testing.T) {
+	compare := func(source, text string) {
+		t.Helper()
+		from, to := strings.Index(text, "<status>"), strings.Index(text, "</status>")
+		if from < 0 {
+			return
+		}
+		var documents []string
+		for _, each := range []string{text, text[:from] + text[to+len("</status>"):]} {
+			draft, _, err := cib.Translate(source, []byte(each), beside(source))
+			if err != nil {
+				t.Fatal(err)
+			}
+			document, err := draft.Text(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			documents = append(documents, document)
+		}
+		if documents[0] != documents[1] {
+			t.Errorf("%s: without its status the document is\n%s\nand with it\n%s", source, documents[1], documents[0])
+		}
+	}
+	for source := range sources(t) {
+		if strings.HasSuffix(source, ".xml") {
+			compare(source, string(fileOf(t, source)))
+		}
+	}
+	for seed := range uint64(200) {
+		compare("random", randomCIB(rand.New(rand.NewPCG(seed, 14))).text.String())
+	}
+}
