@@ -99,7 +99,8 @@ func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values)
 
 func randomCIB(r *rand.Rand) *model {
 	m := &model{nodes: []string{"n1", "n2", "n3", "n4"}, scores: map[string]map[string]int{}, sticky: map[string]int{},
-		apart: map[string]map[string]bool{}, needs: map[string]map[string]bool{}, unchecked: map[string]bool{}, with: map[string]map[string]bool{},
+		apart: map[string]map[string]bool{}, needs: map[string]map[string]bool{},
+		unchecked: map[string]bool{}, with: map[string]map[string]bool{},
 		groups: map[string]bool{}, levels: map[string][][]string{}, answers: map[string]string{}}
 	m.text.WriteString("<cib><configuration><crm_config/><nodes>")
 	for n, name := range m.nodes {

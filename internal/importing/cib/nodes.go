@@ -30,7 +30,7 @@ func (t *translation) node(e *importing.Element) {
 	name := importing.Name(given)
 	switch kind := e.Get("type"); {
 	case kind == "remote":
-		t.SayWhole(cannot, e, "a remote node without the cluster's own daemon is not there; run clusterd on it")
+		t.SayWhole(cannot, e, "a remote node without the cluster's own daemon is not supported; run clusterd on it")
 		return
 	case t.draft.Nodes.Has(name):
 		t.SayWhole(cannot, e, "a node needs a name of its own; left out")
@@ -52,7 +52,7 @@ func (t *translation) node(e *importing.Element) {
 		}
 		attributes.tell(unneeded, "not set", key)
 	}
-	attributes.tellAll(changes, "attributes of nodes are not there; the location rules that ask for this one are "+
+	attributes.tellAll(changes, "attributes of nodes are not supported; the location rules that ask for this one are "+
 		"worked out, once, below")
 	t.nodeUtilization(e)
 	if strings.Contains(name, ".") {

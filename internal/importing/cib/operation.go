@@ -76,7 +76,7 @@ func (t *translation) monitor(r *resources.Resource, op *importing.Element, time
 	interval, err := importing.ReadSpan(t.said(op, "interval"))
 	enabled := withDefault(t.said(op, "enabled"), t.opDefaults.get("enabled"))
 	if role := op.Get("role"); role != "" && role != "Started" {
-		t.sayOp(cannot, op, "checks of a role, or of what shall not run, are not there")
+		t.sayOp(cannot, op, "checks of a role, or of what shall not run, are not supported")
 		return
 	}
 	if err != nil || interval == 0 {

@@ -62,10 +62,10 @@ func (t *translation) everywhere(e *importing.Element) {
 	}
 	switch {
 	case e.Name == "bundle":
-		t.SayWhole(cannot, e, "bundles of containers are not there; run the containers by systemd, or in VMs")
+		t.SayWhole(cannot, e, "bundles of containers are not supported; run the containers by systemd, or in VMs")
 	case e.Name == "master" || t.promotable(e):
-		t.SayWhole(cannot, e, "resources with roles (promotable, master and slave) are not there; let the database or "+
-			"the storage choose its own master")
+		t.SayWhole(cannot, e, "promotable resources (master and slave) are not supported; let the database or the "+
+			"storage choose its own master")
 	default:
 		t.SayWhole(cannot, e, "a service runs on one node at a time. What shall run on every node belongs to each host: "+
 			"enable it in systemd there")
