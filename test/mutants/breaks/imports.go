@@ -15,8 +15,8 @@ const (
 	operation = "internal/importing/cib/operation.go"
 )
 
-// imports are breaks of what is made of another manager's configuration. Their names begin alike, so
-// that all of them can be chosen.
+// imports are breaks of what is made of another manager's configuration. Their names begin
+// alike, so that all of them can be chosen.
 var imports = []Mutant{
 	{
 		Name: "import-status-is-configuration", Law: "R",
