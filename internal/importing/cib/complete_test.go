@@ -36,8 +36,8 @@ var everything = map[string]string{
 // says that of them.
 var invented = []string{"invented", "mystery", "odd", "strange"}
 
-// TestEverythingOfACIBIsInAnExample: each element and attribute of the schemas is in an example, and
-// the report knows it.
+// TestEverythingOfACIBIsInAnExample: each element and attribute of the schemas is in an example,
+// and the report knows it.
 func TestEverythingOfACIBIsInAnExample(t *testing.T) {
 	seen := map[string]bool{}
 	sources, err := filepath.Glob("testdata/*.xml")
