@@ -72,8 +72,11 @@ func (i importRun) run(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	definitions := importing.Definitions{ReadFile: foreign.ReadBounded, Folder: c.String("definitions"), Now: time.Now(),
-		Ties: tiesOf}
+	folder, err := absolute(c.String("definitions"))
+	if err != nil {
+		return err
+	}
+	definitions := importing.Definitions{ReadFile: foreign.ReadBounded, Folder: folder, Now: time.Now(), Ties: tiesOf}
 	draft, report, err := foreign.Translate(word, path, text, definitions)
 	if err != nil {
 		return err
@@ -181,4 +184,12 @@ func (i importRun) tell(path string, report *importing.Report, source string) er
 		return err
 	}
 	return errors.Join(report.Write(file, source), file.Close())
+}
+
+// absolute makes a folder's path mean the same in a document that lies elsewhere. No folder stays none.
+func absolute(folder string) (string, error) {
+	if folder == "" {
+		return "", nil
+	}
+	return filepath.Abs(folder)
 }

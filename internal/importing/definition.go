@@ -38,6 +38,8 @@ type Found struct {
 	// Path is where it was read, or where it is looked for when the document is
 	// checked.
 	Path string
+	// Named tells that it was found by a path that the source names, not by the VM's name.
+	Named bool
 	// Problem says why there is no text, as the end of a sentence.
 	Problem string
 	// UUID and Title are those of the VM in the XML.
@@ -88,6 +90,7 @@ func (d Definitions) Find(cluster, name string, paths []string) Found {
 			continue
 		}
 		found := usable(cluster, name, path, string(text))
+		found.Named = d.Folder == "" || path != filepath.Join(d.Folder, name+".xml")
 		if found.Text != "" && d.Ties != nil {
 			found.NotLive, found.Stays = d.Ties(found.Text)
 		}

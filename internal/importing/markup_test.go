@@ -106,3 +106,51 @@ func FuzzReadMarkup(f *testing.F) {
 		})
 	})
 }
+
+// TestTheWorstThatIsSaidIsTheVerdict: what is said of one part at several times is one
+// finding, with all the sentences.
+func TestTheWorstThatIsSaidIsTheVerdict(t *testing.T) {
+	top, err := ReadMarkup("f", []byte("<a one='1' two='2' three='3'/>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Report
+	r.Say(Translated, top, []string{"one"}, "here it is")
+	r.Say(Translated, top, []string{"two"}, "and here")
+	r.Say(Unneeded, top, nil, "of the whole")
+	r.Say(Cannot, top, []string{"two", "three"}, "lost after all")
+	r.Say(Translated, top, nil, "made")
+	r.Rest(top)
+	var out strings.Builder
+	if err := r.Write(&out, "f"); err != nil {
+		t.Fatal(err)
+	}
+	want := `f
+    1  translated  a one="1": here it is
+    1  cannot      a two="2" three="3": and here; lost after all
+    1  translated  a: of the whole; made
+2 translated, 0 not needed, 0 change in meaning, 1 cannot be translated
+`
+	if got := out.String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// TestTheMarkOfUTF8IsSkipped: Windows editors put it in front.
+func TestTheMarkOfUTF8IsSkipped(t *testing.T) {
+	top, err := ReadMarkup("f", []byte("\ufeff<?xml version='1.0'?>\n<a one='1'/>"))
+	if err != nil || top.Name != "a" || top.Line != 2 || top.Column != 1 {
+		t.Errorf("got %+v, %v", top, err)
+	}
+	top, err = ReadMarkup("f", []byte("\ufeff<a one='1'/>"))
+	if err != nil || top.Column != 1 || top.Attributes[0].Column != 4 {
+		t.Errorf("on the first line: %+v, %v", top, err)
+	}
+	var fault Fault
+	if _, err = ReadMarkup("f", []byte("\ufeff")); !errors.As(err, &fault) || fault.Error() != "f: is empty" {
+		t.Errorf("the mark alone: %v", err)
+	}
+	if _, err = ReadMarkup("f", []byte("<a/>\ufeff")); err == nil {
+		t.Error("a mark behind the end is no mark, but text")
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -26,6 +25,8 @@ type imported struct {
 		Autostart *bool
 		Domain    string
 		Apart     []string
+		Together  []string
+		Failure   string `yaml:"stop_failure"`
 		Depend    []struct{ Service, Mode string }
 		Resources []struct {
 			Ref    string
@@ -33,32 +34,6 @@ type imported struct {
 			Status []struct{ Interval string }
 		}
 	}
-}
-
-// infinite stands for Pacemaker's infinity in the model.
-const infinite = 1 << 40
-
-// model is what a random CIB means, kept beside the text and computed apart from
-// the importer.
-type model struct {
-	nodes    []string
-	services []string
-	// scores by service and node; a service that is not in it has none.
-	scores map[string]map[string]int
-	sticky map[string]int
-	apart  map[string]map[string]bool
-	needs  map[string]map[string]bool
-	// unchecked are services whose one check is switched off.
-	unchecked map[string]bool
-	// stops is op_defaults' timeout; "" for none.
-	stops string
-	text  strings.Builder
-	id    int
-}
-
-func (m *model) next() int {
-	m.id++
-	return m.id
 }
 
 // TestRandomCIBsKeepTheirMeaning compares documents with what their CIBs mean.
@@ -86,148 +61,16 @@ func TestRandomCIBsKeepTheirMeaning(t *testing.T) {
 	}
 }
 
-func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
-
-func randomCIB(r *rand.Rand) *model {
-	m := &model{nodes: []string{"n1", "n2", "n3", "n4"}, scores: map[string]map[string]int{}, sticky: map[string]int{},
-		apart: map[string]map[string]bool{}, needs: map[string]map[string]bool{}, unchecked: map[string]bool{}}
-	m.text.WriteString("<cib><configuration><crm_config/><nodes>")
-	for n, name := range m.nodes {
-		fmt.Fprintf(&m.text, `<node id="%d" uname="%s"/>`, n+1, name)
-	}
-	m.text.WriteString("</nodes><resources>")
-	stickiness := pick(r, 0, 0, 60, 150)
-	for n := range 2 + r.IntN(4) {
-		m.resource(r, n, stickiness)
-	}
-	m.text.WriteString(`<primitive id="guard" class="stonith" type="fence_ipmilan"/></resources><constraints>`)
-	for range r.IntN(6) {
-		m.location(r)
-	}
-	m.spread(r)
-	for n := 1; n < len(m.services); n++ {
-		if r.IntN(3) == 0 {
-			first, then := m.services[r.IntN(n)], m.services[n]
-			fmt.Fprintf(&m.text, `<rsc_order id="o%d" first="%s" then="%s"/>`, m.next(), first, then)
-			add(m.needs, then, first)
-		}
-	}
-	m.text.WriteString("</constraints>")
-	fmt.Fprintf(&m.text, `<rsc_defaults><meta_attributes id="rd"><nvpair id="rd1" name="resource-stickiness" value="%d"/>`+
-		`</meta_attributes></rsc_defaults>`, stickiness)
-	if m.stops = pick(r, "", "90s", "3min"); m.stops != "" {
-		fmt.Fprintf(&m.text, `<op_defaults><meta_attributes id="od"><nvpair id="od1" name="timeout" value="%s"/>`+
-			`</meta_attributes></op_defaults>`, m.stops)
-	}
-	m.text.WriteString("</configuration><status><node_state id=\"1\"><lrm id=\"1\"><lrm_resources>")
-	for _, service := range m.services {
-		fmt.Fprintf(&m.text, `<lrm_resource id="%s" class="systemd" type="x"/>`, service)
-	}
-	m.text.WriteString("</lrm_resources></lrm></node_state></status></cib>")
-	return m
-}
-
-func add(m map[string]map[string]bool, from, to string) {
-	if m[from] == nil {
-		m[from] = map[string]bool{}
-	}
-	m[from][to] = true
-}
-
-// resource writes a primitive or a group of two.
-func (m *model) resource(r *rand.Rand, n, stickiness int) {
-	name := fmt.Sprintf("r%d", n)
-	m.services = append(m.services, name)
-	m.sticky[name] = stickiness
-	enabled := ""
-	if r.IntN(4) == 0 {
-		enabled, m.unchecked[name] = ` enabled="false"`, true
-	}
-	primitive := func(id string) {
-		fmt.Fprintf(&m.text, `<primitive id="%s" class="systemd" type="%s"><operations>`+
-			`<op id="%s-m" name="monitor" interval="30s"%s/></operations></primitive>`, id, id, id, enabled)
-	}
-	if r.IntN(3) > 0 {
-		primitive(name)
-		return
-	}
-	m.sticky[name] *= 2
-	fmt.Fprintf(&m.text, `<group id="%s">`, name)
-	primitive(name + "-a")
-	primitive(name + "-b")
-	m.text.WriteString("</group>")
-}
-
-// location writes a location constraint: by name or by a pattern that also matches
-// the fence device, with a lifetime that is over or none.
-func (m *model) location(r *rand.Rand) {
-	service, node := pick(r, m.services...), pick(r, m.nodes...)
-	score := pick(r, "-INFINITY", "50", "100", "200", "INFINITY")
-	about := fmt.Sprintf(`rsc="%s"`, service)
-	if r.IntN(3) == 0 {
-		about = fmt.Sprintf(`rsc-pattern="^(%s|guard)$"`, service)
-	}
-	fmt.Fprintf(&m.text, `<rsc_location id="l%d" %s node="%s" score="%s">`, m.next(), about, node, score)
-	over := r.IntN(4) == 0
-	if over {
-		fmt.Fprintf(&m.text, `<lifetime><rule id="l%d"><date_expression id="l%d" operation="lt" end="%s"/></rule></lifetime>`,
-			m.next(), m.next(), instant.Add(-time.Hour).Format("2006-01-02 15:04:05"))
-	}
-	m.text.WriteString("</rsc_location>")
-	if over {
-		return
-	}
-	if m.scores[service] == nil {
-		m.scores[service] = map[string]int{}
-	}
-	value := map[string]int{"-INFINITY": -infinite, "50": 50, "100": 100, "200": 200, "INFINITY": infinite}[score]
-	before := m.scores[service][node]
-	switch {
-	case before == -infinite || value == -infinite:
-		value = -infinite
-	case before == infinite || value == infinite:
-		value = infinite
-	default:
-		value += before
-	}
-	m.scores[service][node] = value
-}
-
-// spread writes an anti-colocation of two sets.
-func (m *model) spread(r *rand.Rand) {
-	if len(m.services) < 3 || r.IntN(2) == 0 {
-		return
-	}
-	all := slices.Clone(m.services)
-	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	sets := [][]string{all[:2], all[2:3]}
-	fmt.Fprintf(&m.text, `<rsc_colocation id="c%d" score="-INFINITY">`, m.next())
-	for _, set := range sets {
-		linked := r.IntN(2) == 0
-		fmt.Fprintf(&m.text, `<resource_set id="s%d" sequential="%t">`, m.next(), linked)
-		for _, service := range set {
-			fmt.Fprintf(&m.text, `<resource_ref id="%s"/>`, service)
-		}
-		m.text.WriteString("</resource_set>")
-		if linked && len(set) == 2 {
-			m.stay(set[0], set[1])
-		}
-	}
-	m.text.WriteString("</rsc_colocation>")
-	m.stay(all[0], all[2])
-	m.stay(all[1], all[2])
-}
-
-func (m *model) stay(a, b string) {
-	add(m.apart, a, b)
-	add(m.apart, b, a)
-}
-
 // differences are what a document says otherwise than the model.
 func (m *model) differences(got imported) []string {
 	var faults []string
 	say := func(format string, arguments ...any) { faults = append(faults, fmt.Sprintf(format, arguments...)) }
-	apart := map[string]map[string]bool{}
+	for _, node := range m.nodes {
+		if levels := got.Nodes[node].Fence; fmt.Sprint(levels) != fmt.Sprint(m.levels[node]) {
+			say("%s has the fence levels %v, not %v", node, levels, m.levels[node])
+		}
+	}
+	apart, with := map[string]map[string]bool{}, map[string]map[string]bool{}
 	for _, name := range m.services {
 		s, there := got.Services["service:"+name]
 		if !there {
@@ -237,6 +80,13 @@ func (m *model) differences(got imported) []string {
 		for _, other := range s.Apart {
 			add(apart, name, strings.TrimPrefix(other, "service:"))
 			add(apart, strings.TrimPrefix(other, "service:"), name)
+		}
+		for _, other := range s.Together {
+			add(with, name, strings.TrimPrefix(other, "service:"))
+			add(with, strings.TrimPrefix(other, "service:"), name)
+		}
+		if s.Failure != m.answers[name] {
+			say("%s: stop_failure %q, not %q", name, s.Failure, m.answers[name])
 		}
 		needs := map[string]bool{}
 		for _, need := range s.Depend {
@@ -257,6 +107,9 @@ func (m *model) differences(got imported) []string {
 	}
 	if !maps.EqualFunc(apart, m.apart, func(a, b map[string]bool) bool { return maps.Equal(a, b) }) {
 		say("apart are %v, not %v", apart, m.apart)
+	}
+	if !maps.EqualFunc(with, m.with, func(a, b map[string]bool) bool { return maps.Equal(a, b) }) {
+		say("together are %v, not %v", with, m.with)
 	}
 	return faults
 }

@@ -56,8 +56,7 @@ type Report struct {
 // Say adds a finding about some attributes of an element, which are told by it.
 // Attributes that are not there are left out.
 func (r *Report) Say(kind Kind, e *Element, attributes []string, format string, arguments ...any) {
-	line, column := e.Line, e.Column
-	subject, spoken := []string{e.label()}, []string(nil)
+	var spoken []string
 	for _, name := range attributes {
 		a := e.attribute(name)
 		if a == nil || slices.Contains(spoken, name) {
@@ -66,17 +65,28 @@ func (r *Report) Say(kind Kind, e *Element, attributes []string, format string, 
 		if !a.quiet {
 			spoken = append(spoken, name)
 		}
-		if len(subject) == 1 && a.Line > line {
-			line, column = a.Line, a.Column
-		}
 		a.told = true
-		if !slices.Contains(naming, name) || subject[0] == e.Name {
-			subject = append(subject, e.shown(a))
-		}
 	}
 	e.told = true
-	r.Findings = append(r.Findings, Finding{Line: line, Column: column, Kind: kind,
-		Subject: strings.Join(subject, " "), Message: fmt.Sprintf(format, arguments...), Element: e, Attributes: spoken})
+	r.Findings = append(r.Findings, about(Finding{Kind: kind, Message: fmt.Sprintf(format, arguments...), Element: e,
+		Attributes: spoken}))
+}
+
+// about gives a finding its place and its subject, by what it speaks of.
+func about(f Finding) Finding {
+	f.Line, f.Column = f.Element.Line, f.Element.Column
+	subject := []string{f.Element.label()}
+	for _, name := range f.Attributes {
+		a := f.Element.attribute(name)
+		if len(subject) == 1 && a.Line > f.Line {
+			f.Line, f.Column = a.Line, a.Column
+		}
+		if !slices.Contains(naming, name) || subject[0] == f.Element.Name {
+			subject = append(subject, f.Element.shown(a))
+		}
+	}
+	f.Subject = strings.Join(subject, " ")
+	return f
 }
 
 // Tell is Say for those of the attributes that are there and were not told
@@ -91,6 +101,16 @@ func (r *Report) Tell(kind Kind, e *Element, attributes []string, format string,
 	if len(left) > 0 {
 		r.Say(kind, e, left, format, arguments...)
 	}
+}
+
+// TellAll is Tell for all attributes of an element. One that has none but its name
+// is spoken of as a whole.
+func (r *Report) TellAll(kind Kind, e *Element, format string, arguments ...any) {
+	if !slices.ContainsFunc(e.Attributes, func(a *Attribute) bool { return !a.quiet }) {
+		r.Say(kind, e, nil, format, arguments...)
+		return
+	}
+	r.Tell(kind, e, e.Names(), format, arguments...)
 }
 
 // SayAll adds a finding about an element with all its attributes.
@@ -149,7 +169,8 @@ func (r *Report) Advise(format string, arguments ...any) {
 }
 
 // Rest adds a finding for everything at or below an element that nobody told
-// about.
+// about. After it each attribute has one verdict, and an element as a whole has at
+// most one.
 func (r *Report) Rest(top *Element) {
 	top.walk(func(e *Element) {
 		var rest []string
@@ -165,6 +186,78 @@ func (r *Report) Rest(top *Element) {
 			r.Say(Cannot, e, rest, "not known here; nothing is made of it")
 		}
 	})
+	r.settle()
+}
+
+// part is what has one verdict: an attribute of an element, or with "" the element
+// as a whole.
+type part struct {
+	element   *Element
+	attribute string
+}
+
+// settle puts together what was said of one part at several times: the worst of it
+// is the verdict, and no sentence is lost.
+func (r *Report) settle() {
+	var settled []Finding
+	held := map[part]int{}
+	for _, f := range r.Findings {
+		parts := []part{{f.Element, ""}}
+		if len(f.Attributes) > 0 {
+			parts = nil
+		}
+		for _, name := range f.Attributes {
+			parts = append(parts, part{f.Element, name})
+		}
+		at := len(settled)
+		for _, p := range parts {
+			if before, known := held[p]; known {
+				at = min(at, before)
+			}
+		}
+		if at == len(settled) {
+			settled = append(settled, f)
+		} else {
+			settled[at] = settled[at].with(f)
+		}
+		for _, p := range parts {
+			if before, known := held[p]; known && before != at {
+				settled[before] = settled[before].without(p.attribute)
+			}
+			held[p] = at
+		}
+	}
+	r.Findings = slices.DeleteFunc(settled, func(f Finding) bool { return f.Message == "" })
+}
+
+// with is a finding and another one about some of the same.
+func (f Finding) with(other Finding) Finding {
+	if f.Kind != other.Kind {
+		f.Kind = max(f.Kind, other.Kind)
+		if f.Kind == Unneeded {
+			f.Kind = Translated // The other half of it is in the document.
+		}
+	}
+	if !slices.Contains(strings.Split(f.Message, "; "), other.Message) {
+		f.Message += "; " + other.Message
+	}
+	f.Attributes = slices.Clone(f.Attributes)
+	for _, name := range other.Attributes {
+		if !slices.Contains(f.Attributes, name) {
+			f.Attributes = append(f.Attributes, name)
+		}
+	}
+	return about(f)
+}
+
+// without is a finding that speaks of an attribute no longer; of nothing at all
+// when that was the last.
+func (f Finding) without(attribute string) Finding {
+	f.Attributes = slices.DeleteFunc(slices.Clone(f.Attributes), func(name string) bool { return name == attribute })
+	if len(f.Attributes) == 0 {
+		return Finding{}
+	}
+	return about(f)
 }
 
 // Names returns the names of the element's attributes.

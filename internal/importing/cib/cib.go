@@ -36,7 +36,9 @@ type translation struct {
 	order     []string
 	locations map[string]*location
 	stickies  map[string]int
-	tags      map[string][]string
+	// tags are the names for several resources; tagged are those that a constraint names.
+	tags   map[string][]string
+	tagged map[string]bool
 	// needs are the dependencies made so far, together the companions.
 	needs    map[string][]string
 	devices  map[string]*fenceDevice
@@ -74,7 +76,8 @@ func Translate(file string, text []byte, definitions importing.Definitions) (*im
 	t := &translation{Report: &importing.Report{}, draft: importing.NewDraft(), definitions: definitions, top: top,
 		byID: map[string]*importing.Element{}, items: map[string]*item{}, services: map[string][]string{},
 		locations: map[string]*location{},
-		stickies:  map[string]int{}, tags: map[string][]string{}, needs: map[string][]string{},
+		stickies:  map[string]int{}, tags: map[string][]string{}, tagged: map[string]bool{},
+		needs:       map[string][]string{},
 		devices:     map[string]*fenceDevice{},
 		conditional: map[*importing.Element]bool{}, fenced: map[string]bool{}, opUses: map[string][]string{}}
 	t.now = definitions.Now
@@ -90,11 +93,11 @@ func Translate(file string, text []byte, definitions importing.Definitions) (*im
 // them the same: it tells what ran, and nothing refers to it.
 func (t *translation) index(e *importing.Element) {
 	if id := e.Get("id"); id != "" {
-		// The id of a reference is that of what it refers to.
+		// The id of a reference is that of what it refers to, and is spoken of.
 		if !strings.HasSuffix(e.Name, "_ref") {
 			t.byID[id] = e
+			t.Quiet(e, "id")
 		}
-		t.Quiet(e, "id")
 	}
 	for _, child := range e.Children {
 		t.index(child)
@@ -112,6 +115,7 @@ func (t *translation) configuration(c *importing.Element) {
 	t.clusterName()
 	t.resources(c)
 	t.constraints(c)
+	t.tellTags(c)
 	t.domains()
 	t.fencing(c)
 	t.property()

@@ -87,3 +87,12 @@ func TestAGroupKeepsItsOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestACIBWithTheMarkOfUTF8IsRead: the import command hands the bytes on as they are.
+func TestACIBWithTheMarkOfUTF8IsRead(t *testing.T) {
+	const text = "<cib><configuration><nodes><node id='1' uname='n1'/></nodes></configuration></cib>"
+	draft, _, err := Translate("f", []byte("\ufeff"+text), definitions)
+	if err != nil || !draft.Nodes.Has("n1") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -56,7 +56,7 @@ func TestGolden(t *testing.T) {
 			if err := report.Write(&told, filepath.Base(source)); err != nil {
 				t.Fatal(err)
 			}
-			for _, secret := range []string{"secret-1", "secret-2", "pw1", "pw3", "pw4", "hush", "hidden"} {
+			for _, secret := range []string{"secret-1", "secret-2", "pw1", "pw3", "pw4", "hush", "hidden", "pw5"} {
 				if strings.Contains(told.String(), secret) {
 					t.Errorf("the report shows the password %s", secret)
 				}

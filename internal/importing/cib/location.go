@@ -53,37 +53,45 @@ func (t *translation) locationOf(service string) *location {
 
 // locate translates one <rsc_location>.
 func (t *translation) locate(e *importing.Element) {
-	targets, about := t.located(e)
-	if len(targets) == 0 {
-		t.SayWhole(unneedIf(about), e, "%s", about)
+	targets, kind, about := t.located(e)
+	switch {
+	case len(targets) == 0:
+		t.SayWhole(kind, e, "%s", about)
+		return
+	case otherRole(e.Get("role")):
+		t.SayWhole(cannot, e, "%s; omitted", noRoles)
+		return
+	case t.over(e, t.bars(e)):
 		return
 	}
-	if role := e.Get("role"); role != "" && role != "Started" {
-		t.SayWhole(cannot, e, "resources with roles are not there; left out")
-		return
+	t.tellLifetime(e)
+	t.tellSets(e, false)
+	exclusive := e.Get("resource-discovery") == "exclusive"
+	if !exclusive {
+		t.Tell(unneeded, e, []string{"resource-discovery"}, "every node is asked what it runs before a service starts")
 	}
-	if !t.liveLong(e) {
-		return
-	}
-	discovery := e.Get("resource-discovery")
-	t.Tell(unneeded, e, []string{"resource-discovery"}, "every node is asked what it runs before a service starts")
 	t.tellUsual(e)
 	verdict := cannot
 	for _, rule := range e.All("rule") {
 		verdict = min(verdict, t.rule(rule, targets))
 	}
 	given := e.Get("node")
-	if given == "" {
+	switch {
+	case given == "" && len(e.All("rule")) == 0:
+		t.Tell(cannot, e, e.Names(), "it names no node and has no rule; omitted")
+		return
+	case given == "":
+		t.Tell(cannot, e, []string{"resource-discovery"}, "no rule can choose the only nodes where it is looked for; omitted")
 		t.Tell(verdict, e, e.Names(), "for %s, as its rules say", strings.Join(targets, ", "))
 		return
 	}
 	node, value, ok := t.nodeNamed(given), 0, false
 	if value, ok = score(e.Get("score")); !ok || node == nil {
-		t.Tell(cannot, e, e.Names(), "no node has this name, or the score is none; left out")
+		t.Tell(cannot, e, e.Names(), "no node has this name, or the score is none; omitted")
 		return
 	}
 	t.weigh(targets, node.name, value)
-	if discovery == "exclusive" {
+	if exclusive {
 		for _, service := range targets {
 			t.locationOf(service).only[node.name] = true
 		}
@@ -94,17 +102,20 @@ func (t *translation) locate(e *importing.Element) {
 	}
 }
 
-const aboutStonith = "every node can use every fence device"
-
-func unneedIf(about string) importing.Kind {
-	if about == aboutStonith {
-		return unneeded
+// bars reports whether a location keeps services off a node.
+func (t *translation) bars(e *importing.Element) bool {
+	scores := []string{e.Get("score")}
+	for _, rule := range e.All("rule") {
+		scores = append(scores, t.meant(rule).Get("score"))
 	}
-	return cannot
+	return slices.ContainsFunc(scores, func(text string) bool {
+		value, ok := score(text)
+		return ok && value < 0
+	})
 }
 
 // located are the services a location speaks of, or why there is none.
-func (t *translation) located(e *importing.Element) ([]string, string) {
+func (t *translation) located(e *importing.Element) (found []string, kind importing.Kind, about string) {
 	var ids []string
 	switch {
 	case e.Get("rsc") != "":
@@ -112,7 +123,7 @@ func (t *translation) located(e *importing.Element) ([]string, string) {
 	case e.Get("rsc-pattern") != "":
 		pattern, err := regexp.Compile(e.Get("rsc-pattern"))
 		if err != nil {
-			return nil, "this pattern cannot be read; left out"
+			return nil, cannot, "this pattern cannot be read; omitted"
 		}
 		// Only what stands under <resources> itself is matched, as in Pacemaker: a group, not its
 		// members.
@@ -125,50 +136,63 @@ func (t *translation) located(e *importing.Element) ([]string, string) {
 		}
 	}
 	for _, set := range e.All("resource_set") {
-		t.Container(set)
-		t.Tell(translated, set, set.Names(), "a set")
-		ids = append(ids, references(t, set)...)
-	}
-	var found []string
-	about := "what it speaks of is not in the document; left out"
-	for _, id := range ids {
-		if t.fenced[id] {
-			about = aboutStonith
-			continue
+		if otherRole(t.meant(set).Get("role")) {
+			return nil, cannot, noRoles + "; omitted"
 		}
+		ids = append(ids, t.named(set)...)
+	}
+	for _, id := range ids {
 		for _, service := range t.resolve(id) {
 			if !slices.Contains(found, service) {
 				found = append(found, service)
 			}
 		}
 	}
-	return found, about
+	kind, about = t.fates(ids).nothing()
+	return found, kind, about
 }
 
-// liveLong reports whether a constraint holds without an end. Of one that does
-// not, it says why it is left out.
-func (t *translation) liveLong(e *importing.Element) bool {
+// lifetime are the rules of a constraint's lifetime, and whether they hold.
+func (t *translation) lifetime(e *importing.Element) verdict {
 	var rules []*importing.Element
 	for _, lifetime := range e.All("lifetime") {
-		t.Container(lifetime)
-		rules = append(rules, lifetime.All("rule")...)
+		for _, rule := range lifetime.All("rule") {
+			rules = append(rules, t.meant(rule))
+		}
 	}
-	if len(rules) == 0 {
+	return t.lastingAll(rules)
+}
+
+// over reports whether a constraint is left out because it does not hold without an
+// end, and says so. What keeps services away from something is kept although its end
+// is known: that is the side on which nothing runs where it must not.
+func (t *translation) over(e *importing.Element, away bool) bool {
+	switch lasting := t.lifetime(e); {
+	case lasting == never:
+		t.SayWhole(unneeded, e, "its lifetime is over, so it no longer holds; omitted")
+		return true
+	case lasting == sometimes && !away:
+		t.SayWhole(cannot, e, "it holds for a time only, and a document has no such time; omitted")
 		return true
 	}
-	switch t.lastingAll(rules) {
-	case never:
-		t.SayWhole(unneeded, e, "its lifetime is over, so it no longer holds; left out")
-		return false
-	case sometimes:
-		t.SayWhole(cannot, e, "it holds for a time only, and a domain has no end; left out")
-		return false
-	}
-	for _, rule := range rules {
-		t.SayWhole(unneeded, rule, "it holds without an end from now on")
-	}
-	return true
+	return false
 }
+
+// tellLifetime speaks of the lifetime of a constraint that is translated.
+func (t *translation) tellLifetime(e *importing.Element) {
+	for _, lifetime := range e.All("lifetime") {
+		for _, rule := range lifetime.All("rule") {
+			t.refers(rule)
+		}
+		if t.lifetime(e) == sometimes {
+			t.SayWhole(changes, lifetime, "%s", withoutEnd)
+			continue
+		}
+		t.SayWhole(unneeded, lifetime, "it holds without an end from now on")
+	}
+}
+
+const withoutEnd = "it is kept, and holds without an end here: take it out of the document when its time is over"
 
 // resolve returns the services that a reference means, in the order of their
 // start.
@@ -177,12 +201,18 @@ func (t *translation) resolve(id string) []string {
 		return nil
 	}
 	if tagged := t.tags[id]; tagged != nil {
+		t.tagged[id] = true
 		var all []string
 		for _, each := range tagged {
-			all = append(all, t.services[each]...)
+			all = append(all, t.placed(each)...)
 		}
 		return all
 	}
+	return t.placed(id)
+}
+
+// placed are the services that a resource became.
+func (t *translation) placed(id string) []string {
 	if services := t.services[id]; len(services) > 0 {
 		return services
 	}
@@ -191,17 +221,4 @@ func (t *translation) resolve(id string) []string {
 		return t.services[e.Parent.Get("id")]
 	}
 	return nil
-}
-
-func references(t *translation, set *importing.Element) []string {
-	var ids []string
-	if other := t.meant(set); other != set {
-		t.Quiet(set, "id-ref")
-		set = other
-	}
-	for _, ref := range set.All("resource_ref") {
-		t.Container(ref)
-		ids = append(ids, ref.Get("id"))
-	}
-	return ids
 }

@@ -30,7 +30,7 @@ func (t *translation) node(e *importing.Element) {
 	name := importing.Name(given)
 	switch kind := e.Get("type"); {
 	case kind == "remote":
-		t.SayWhole(cannot, e, "a remote node without the cluster's own daemon is not there; run clusterd on it")
+		t.SayWhole(cannot, e, "a remote node without the cluster's own daemon is not supported; run clusterd on it")
 		return
 	case t.draft.Nodes.Has(name):
 		t.SayWhole(cannot, e, "a node needs a name of its own; left out")
@@ -52,11 +52,9 @@ func (t *translation) node(e *importing.Element) {
 		}
 		attributes.tell(unneeded, "not set", key)
 	}
-	attributes.tellAll(changes, "attributes of nodes are not there; the location rules that ask for this one are "+
+	attributes.tellAll(changes, "attributes of nodes are not supported; the location rules that ask for this one are "+
 		"worked out, once, below")
-	for _, utilization := range e.All("utilization") {
-		t.SayWhole(cannot, utilization, "memory and cores are not counted")
-	}
+	t.nodeUtilization(e)
 	if strings.Contains(name, ".") {
 		t.Advise("Nodes have full host names here, and without more clusterd takes the part before the first dot. Write " +
 			"`name: ...` into /etc/clusterd/node.yaml of each.")
@@ -89,9 +87,30 @@ func (t *translation) readTags(c *importing.Element) {
 		for _, tag := range list.All("tag") {
 			for _, ref := range tag.All("obj_ref") {
 				t.tags[tag.Get("id")] = append(t.tags[tag.Get("id")], ref.Get("id"))
-				t.Container(ref)
+			}
+		}
+	}
+}
+
+// tellTags speaks of the tags once it is known which of them constraints name.
+func (t *translation) tellTags(c *importing.Element) {
+	for _, list := range c.All("tags") {
+		for _, tag := range list.All("tag") {
+			if !t.tagged[tag.Get("id")] {
+				t.SayWhole(unneeded, tag, "no constraint names it")
+				continue
 			}
 			t.SayAll(translated, tag, "put in place where a constraint names it")
+			for _, ref := range tag.All("obj_ref") {
+				switch f := t.fates([]string{ref.Get("id")}); {
+				case len(f.lost) > 0:
+					t.SayAll(cannot, ref, "%s", aboutNothing)
+				case f.fencing:
+					t.SayAll(unneeded, ref, "%s", aboutStonith)
+				default:
+					t.SayAll(translated, ref, "one of the tag above")
+				}
+			}
 		}
 	}
 }

@@ -39,10 +39,7 @@ func budget(text string) (time.Duration, bool) {
 
 func (t *translation) operation(r *resources.Resource, op *importing.Element, spec *importing.Mapping) {
 	timeout, fits := t.span(op, "timeout")
-	t.Quiet(op, "name", "record-pending")
-	if op.Get("name") != "monitor" {
-		t.Quiet(op, "interval", "enabled")
-	}
+	t.once(op)
 	t.onFail(op, spec)
 	switch name := op.Get("name"); {
 	case fits && (name == "start" || name == "stop") && timeout == t.defaultSpan():
@@ -60,11 +57,26 @@ func (t *translation) operation(r *resources.Resource, op *importing.Element, sp
 	}
 }
 
+// once speaks of what the schema demands of each operation although it means
+// something for monitors alone. An interval of 0 is only there to tell operations
+// apart, as their names.
+func (t *translation) once(op *importing.Element) {
+	t.Quiet(op, "name")
+	t.Tell(unneeded, op, []string{"record-pending"}, "what a node is about to do is told, always")
+	if op.Get("name") == "monitor" {
+		return
+	}
+	if interval, err := importing.ReadSpan(op.Get("interval")); err == nil && interval == 0 {
+		t.Quiet(op, "interval")
+	}
+	t.Tell(unneeded, op, []string{"interval", "enabled"}, "only a monitor is done by the clock, or can be switched off")
+}
+
 func (t *translation) monitor(r *resources.Resource, op *importing.Element, timeout time.Duration) {
 	interval, err := importing.ReadSpan(t.said(op, "interval"))
 	enabled := withDefault(t.said(op, "enabled"), t.opDefaults.get("enabled"))
 	if role := op.Get("role"); role != "" && role != "Started" {
-		t.sayOp(cannot, op, "checks of a role, or of what shall not run, are not there")
+		t.sayOp(cannot, op, "checks of a role, or of what shall not run, are not supported")
 		return
 	}
 	if err != nil || interval == 0 {
@@ -226,7 +238,7 @@ func (t *translation) vmOperation(spec *importing.Mapping, op *importing.Element
 		t.Tell(translated, op, []string{"name", "timeout"}, "%s: %s", key, importing.Span(span))
 		spec.Set(key, span)
 	}
-	t.Quiet(op, "interval", "id")
+	t.once(op)
 	t.onFail(op, spec)
 	t.sayOp(unneeded, op, "nothing to set")
 }

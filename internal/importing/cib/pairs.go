@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -17,7 +18,14 @@ var newerNames = map[string]string{
 // pairs are the <nvpair>s of one element, of which the first of a name counts.
 type pairs struct {
 	t    *translation
-	list []*importing.Element
+	list []pair
+}
+
+// pair is one <nvpair> with the name by which it counts: that of the pair which
+// refers to it, where there is one.
+type pair struct {
+	*importing.Element
+	name string
 }
 
 // pairs reads the sets of one kind below an element. Of several, the one with the
@@ -27,19 +35,20 @@ func (t *translation) pairs(e *importing.Element, kind string) *pairs {
 	sets := e.All(kind)
 	slices.SortStableFunc(sets, func(a, b *importing.Element) int { return setScore(b) - setScore(a) })
 	for _, set := range sets {
+		t.refers(set)
+		t.Tell(unneeded, set, []string{"score"}, "of several sets the one with the higher score counts first, as here")
 		t.Container(set)
-		t.Quiet(set, "id", "score", "id-ref")
 		set = t.meant(set)
 		if !t.counts(set) {
 			continue
 		}
-		for _, pair := range set.All("nvpair") {
-			if other := t.meant(pair); other != pair {
-				t.Quiet(pair, "id-ref", "name")
-				t.Container(pair)
-				pair = other
+		for _, e := range set.All("nvpair") {
+			p := pair{Element: t.meant(e), name: cmp.Or(e.Get("name"), t.meant(e).Get("name"))}
+			if e.Has("id-ref") {
+				t.refers(e)
+				t.Tell(unneeded, e, []string{"name"}, "what it refers to is read under this name")
 			}
-			found.list = append(found.list, pair)
+			found.list = append(found.list, p)
 		}
 	}
 	return found
@@ -62,9 +71,13 @@ func (t *translation) meant(e *importing.Element) *importing.Element {
 // counts reports whether a set of values holds whatever its rules say. It says of
 // the rules what becomes of them, once.
 func (t *translation) counts(set *importing.Element) bool {
-	rules := set.All("rule")
-	if len(rules) == 0 {
+	given := set.All("rule")
+	if len(given) == 0 {
 		return true
+	}
+	var rules []*importing.Element
+	for _, rule := range given {
+		rules = append(rules, t.meant(rule))
 	}
 	lasting := t.lastingAll(rules)
 	if t.conditional[set] {
@@ -73,13 +86,14 @@ func (t *translation) counts(set *importing.Element) bool {
 	t.conditional[set] = true
 	switch lasting {
 	case never:
-		t.SayWhole(unneeded, set, "the time of these values is over; left out")
+		t.SayWhole(unneeded, set, "the time of these values is over; omitted")
 	case always:
-		for _, rule := range rules {
+		for _, rule := range given {
+			t.refers(rule)
 			t.SayWhole(unneeded, rule, "these values hold from now on")
 		}
 	default:
-		t.SayWhole(cannot, set, "values that hold by rule, or at some times only, are not there; left out")
+		t.SayWhole(cannot, set, "values that hold by rule, or at some times only, are not supported; omitted")
 	}
 	return lasting == always
 }
@@ -89,9 +103,9 @@ func (p *pairs) add(more *pairs) { p.list = append(p.list, more.list...) }
 func (p *pairs) find(name string) *importing.Element {
 	for _, pair := range p.list {
 		// Both spellings were taken: on-fail and on_fail.
-		given := pair.Get("name")
+		given := pair.name
 		if given == name || strings.ReplaceAll(given, "_", "-") == name || given != "" && given == newerNames[name] {
-			return pair
+			return pair.Element
 		}
 	}
 	return nil
@@ -120,10 +134,10 @@ func (p *pairs) tellAll(kind importing.Kind, message string) {
 	for _, pair := range p.list {
 		switch {
 		case pair.Told("value"):
-		case p.find(pair.Get("name")) != pair:
-			p.t.SayAll(unneeded, pair, "said again, where it counts first")
+		case p.find(pair.name) != pair.Element:
+			p.t.SayAll(unneeded, pair.Element, "said again, where it counts first")
 		default:
-			p.t.SayAll(kind, pair, "%s", message)
+			p.t.SayAll(kind, pair.Element, "%s", message)
 		}
 	}
 }
@@ -133,7 +147,7 @@ func (p *pairs) names() []string {
 	var names []string
 	seen := map[string]bool{}
 	for _, pair := range p.list {
-		if name := pair.Get("name"); !seen[name] {
+		if name := pair.name; !seen[name] {
 			seen[name] = true
 			names = append(names, name)
 		}

@@ -36,7 +36,8 @@ var propertyTable = []known{
 	{[]string{"fence-reaction"}, changes, "a node that was fenced and lives is not admitted with that boot"},
 	{[]string{"start-failure-is-fatal"}, changes,
 		"a start that failed is tried on the other nodes, and where it failed comes last"},
-	{[]string{"migration-limit"}, cannot, "moves are not counted for each node"},
+	{[]string{"migration-limit"}, changes,
+		"a node carries out four live moves at a time, which cannot be set"},
 	{[]string{"stonith-watchdog-timeout"}, cannot, "a watchdog is a fence level of each node here: declare a device " +
 		"with `driver: watchdog`, or `driver: sbd` with the disks where sbd had some, and name it in `fence` of the nodes"},
 	{[]string{"node-pending-timeout"}, unneeded,
@@ -65,7 +66,8 @@ func (t *translation) property() {
 	}
 	t.twoNodes()
 	if strategy := p.get("placement-strategy"); strategy != "" && strategy != "default" {
-		p.tell(cannot, "memory and cores are not counted; equal nodes are told apart by the number of services",
+		p.tell(changes, "a service runs only where there is memory for it, always. Nodes of equal rank are told apart by "+
+			"the share of their memory and processors that is taken; services are spread, never gathered",
 			"placement-strategy")
 	}
 	p.tell(unneeded, "the default", "placement-strategy")

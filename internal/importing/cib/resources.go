@@ -16,7 +16,9 @@ type item struct {
 	// defaults: the first that is there counts.
 	meta *pairs
 	own  *pairs
-	ops  []*importing.Element
+	// takes is what it was said to take of its node.
+	takes *pairs
+	ops   []*importing.Element
 }
 
 func (i *item) isVM() bool {
@@ -60,10 +62,10 @@ func (t *translation) everywhere(e *importing.Element) {
 	}
 	switch {
 	case e.Name == "bundle":
-		t.SayWhole(cannot, e, "bundles of containers are not there; run the containers by systemd, or in VMs")
+		t.SayWhole(cannot, e, "bundles of containers are not supported; run the containers by systemd, or in VMs")
 	case e.Name == "master" || t.promotable(e):
-		t.SayWhole(cannot, e, "resources with roles (promotable, master and slave) are not there; let the database or "+
-			"the storage choose its own master")
+		t.SayWhole(cannot, e, "promotable resources (master and slave) are not supported; let the database or the "+
+			"storage choose its own master")
 	default:
 		t.SayWhole(cannot, e, "a service runs on one node at a time. What shall run on every node belongs to each host: "+
 			"enable it in systemd there")
@@ -106,7 +108,8 @@ func (t *translation) templateOf(p *importing.Element) *importing.Element {
 func (t *translation) read(e, group *importing.Element) *item {
 	t.Tell(unneeded, e, []string{"description"}, "write it as a comment")
 	i := &item{element: e, id: e.Get("id"), class: e.Get("class"), provider: e.Get("provider"), kind: e.Get("type"),
-		params: t.pairs(e, "instance_attributes"), own: t.pairs(e, "meta_attributes")}
+		params: t.pairs(e, "instance_attributes"), own: t.pairs(e, "meta_attributes"),
+		takes: t.pairs(e, "utilization")}
 	i.meta = &pairs{t: t, list: i.own.list}
 	i.ops = t.operations(e)
 	if group != nil {
@@ -115,6 +118,7 @@ func (t *translation) read(e, group *importing.Element) *item {
 	if template := t.templateOf(e); template != nil {
 		i.class, i.provider, i.kind = template.Get("class"), template.Get("provider"), template.Get("type")
 		i.params.add(t.pairs(template, "instance_attributes"))
+		i.takes.add(t.pairs(template, "utilization"))
 		i.meta.add(t.pairs(template, "meta_attributes"))
 		i.ops = append(i.ops, t.inherited(i.ops, t.operations(template))...)
 	}
@@ -127,14 +131,10 @@ func (t *translation) operations(e *importing.Element) []*importing.Element {
 	var ops []*importing.Element
 	for _, list := range e.All("operations") {
 		t.Container(list)
-		t.Quiet(list, "id", "id-ref")
+		t.refers(list)
 		for _, op := range t.meant(list).All("op") {
-			if other := t.meant(op); other != op {
-				t.Container(op)
-				t.Quiet(op, "id-ref")
-				op = other
-			}
-			ops = append(ops, op)
+			t.refers(op)
+			ops = append(ops, t.meant(op))
 		}
 	}
 	return ops
@@ -162,9 +162,6 @@ func (t *translation) primitive(e *importing.Element) {
 		t.vm(i)
 	default:
 		t.single(i)
-	}
-	for _, utilization := range e.All("utilization") {
-		t.SayWhole(cannot, utilization, "memory and cores are not counted")
 	}
 }
 

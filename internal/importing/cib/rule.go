@@ -2,6 +2,7 @@ package cib
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,12 +12,13 @@ import (
 // rule works a location rule out for each node, as far as that can be done from
 // what is written, and returns what became of it.
 func (t *translation) rule(e *importing.Element, targets []string) importing.Kind {
-	if other := t.meant(e); other != e {
-		t.Tell(unneeded, e, []string{"id-ref"}, "the rule is elsewhere")
-		e = other
+	t.refers(e)
+	if e.Has("id-ref") && t.meant(e) == e {
+		return cannot
 	}
+	e = t.meant(e)
 	value, ok := score(cmp.Or(e.Get("score"), "INFINITY"))
-	why := t.unsayable(e)
+	why := t.unsayable(e, ok && value < 0)
 	switch {
 	case e.Has("score-attribute"):
 		why = "a score that is an attribute of the node cannot be said"
@@ -24,7 +26,7 @@ func (t *translation) rule(e *importing.Element, targets []string) importing.Kin
 		why = "this is no score"
 	}
 	if why != "" {
-		t.SayWhole(cannot, e, "%s; left out", why)
+		t.SayWhole(cannot, e, "%s; omitted", why)
 		return cannot
 	}
 	var met []string
@@ -35,15 +37,24 @@ func (t *translation) rule(e *importing.Element, targets []string) importing.Kin
 		}
 	}
 	who := withDefault(strings.Join(met, ", "), "no node")
-	kind := translated
+	kind, text := translated, "worked out now: it is true of "+who+", for "+strings.Join(targets, ", ")
 	switch {
+	case t.forATime(e):
+		kind, text = changes, text+"; "+withoutEnd
 	case t.asksAttributes(e):
 		kind = changes
 	case len(met) == 0 || len(met) == len(t.nodes) && value > -infinity && !t.optIn():
 		kind = unneeded // Where all nodes are alike, none is preferred.
 	}
-	t.sayRule(e, kind, "worked out now: it is true of "+who+", for "+strings.Join(targets, ", "))
+	t.sayRule(e, kind, text)
 	return kind
+}
+
+// forATime reports whether a rule has a date that decides it today and not for good.
+func (t *translation) forATime(e *importing.Element) bool {
+	return slices.ContainsFunc(e.Find("date_expression"), func(date *importing.Element) bool {
+		return t.dates(date) == sometimes
+	})
 }
 
 // weigh adds a score of a node for each of the services.
@@ -55,19 +66,24 @@ func (t *translation) weigh(targets []string, node string, value int) {
 }
 
 func (t *translation) sayRule(e *importing.Element, kind importing.Kind, message string) {
-	t.Tell(kind, e, e.Names(), "%s", message)
+	t.TellAll(kind, e, "%s", message)
 	t.Container(e)
 	for _, child := range e.Children {
 		t.sayRule(child, kind, "part of the rule above")
 	}
 }
 
-// unsayable tells why a rule cannot be worked out from the text, or "".
-func (t *translation) unsayable(e *importing.Element) string {
+// unsayable tells why a rule cannot be worked out from the text, or "". Of a rule
+// that keeps services away from nodes, a date that decides nothing for good counts
+// as met: so nothing runs where it must not.
+func (t *translation) unsayable(e *importing.Element, away bool) string {
+	if len(e.Children) == 0 {
+		return "a rule without an expression, or with one that is elsewhere, cannot be said"
+	}
 	for _, child := range e.Children {
 		switch child.Name {
 		case "rule":
-			if why := t.unsayable(child); why != "" {
+			if why := t.unsayable(child, away); why != "" {
 				return why
 			}
 		case "expression":
@@ -75,15 +91,15 @@ func (t *translation) unsayable(e *importing.Element) string {
 				return why
 			}
 		case "date_expression":
-			if t.dates(child) == sometimes {
+			if t.dates(child) == sometimes && !away {
 				return "a rule that holds at some times only cannot be said"
 			}
 		default:
 			return "a rule with <" + child.Name + "> cannot be said"
 		}
 	}
-	if role := e.Get("role"); role != "" && role != "Started" {
-		return "resources with roles are not there"
+	if otherRole(e.Get("role")) {
+		return noRoles
 	}
 	return ""
 }
@@ -125,7 +141,7 @@ func (t *translation) meets(rule *importing.Element, n *node) bool {
 		case "rule":
 			met = t.meets(child, n)
 		case "date_expression":
-			met = t.dates(child) == always
+			met = t.dates(child) != never // One that decides nothing for good stands in bans alone.
 		default:
 			met = n.meets(child)
 		}

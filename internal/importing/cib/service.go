@@ -60,7 +60,7 @@ func (t *translation) role(i *item, name string, spec *importing.Mapping) {
 	case "Started":
 		m.tell(unneeded, "services are started", "target-role")
 	default:
-		m.tell(cannot, "resources with roles are not there; it is started", "target-role")
+		m.tell(cannot, noRoles+"; it is started", "target-role")
 	}
 	managed, ok := importing.Truth(m.get("is-managed"))
 	maintenance, _ := importing.Truth(m.get("maintenance"))
@@ -87,13 +87,13 @@ func (t *translation) failures(i *item, spec *importing.Mapping) {
 		m.tell(cannot, "this is no number; no limit is set", "migration-threshold")
 	case number == 1:
 		spec.Set("recovery", "relocate")
-		m.tell(changes, "recovery: relocate: the first failure moves it. The node is not barred after that, as it was "+
-			"until somebody cleaned up", "migration-threshold")
+		m.tell(changes, "recovery: relocate: the first failure moves it. Pacemaker barred the node until cleanup; "+
+			"clusterd does not", "migration-threshold")
 	default:
 		spec.Set("max_restarts", min(number-1, mostRestarts))
 		m.tell(changes, "max_restarts: "+strconv.Itoa(min(number-1, mostRestarts))+"; the next failure moves it. "+
-			"Failures are counted for the service, not for each node, and the node is not barred after that",
-			"migration-threshold")
+			"Failures are counted for the service, not for each node. Pacemaker barred the node until cleanup; clusterd does "+
+			"not", "migration-threshold")
 	}
 	if expire := m.get("failure-timeout"); expire != "" {
 		span, err := importing.ReadSpan(expire)

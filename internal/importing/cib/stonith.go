@@ -91,6 +91,7 @@ func (t *translation) stonith(i *item) {
 			i.own.tell(unneeded, "a fence device is no service", name)
 		}
 	}
+	i.takes.tellAll(unneeded, "a fence device takes nothing of its node")
 	for _, name := range d.params.names() {
 		t.sealed(d.item, name)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/clusterd/clusterd/internal/importing"
+	"github.com/clusterd/clusterd/internal/importing/fencing"
 )
 
 // fencing translates the topology into levels, and devices with them.
@@ -21,10 +22,15 @@ func (t *translation) fencing(c *importing.Element) {
 	}
 	for _, n := range t.nodes {
 		var list [][]string
-		if chosen := levels[n.name]; len(chosen) > 0 {
+		// A node that a level names has no others, even when none of them is left.
+		if chosen, named := levels[n.name]; named {
 			indexes := slices.Sorted(maps.Keys(chosen))
 			for _, index := range indexes {
-				list = append(list, t.levelDevices(n.name, chosen[index]))
+				made := t.levelDevices(n.name, chosen[index])
+				if len(made) == 0 {
+					t.levelLost(c, n.name, index)
+				}
+				list = append(list, made)
 			}
 		} else {
 			usable := t.usable(n.name)
@@ -47,6 +53,16 @@ func (t *translation) fencing(c *importing.Element) {
 	t.unused()
 }
 
+// levelLost takes back what was said of a level of which no device could be made.
+func (t *translation) levelLost(c *importing.Element, node string, index int) {
+	for _, e := range c.Find("fencing-level") {
+		if number, err := strconv.Atoi(e.Get("index")); err == nil && number == index &&
+			slices.Contains(t.leveledNodes(e), node) {
+			t.SayAll(cannot, e, "of %s its devices cannot be made, so it is omitted there", node)
+		}
+	}
+}
+
 func (t *translation) sayNode(name string) {
 	for _, e := range t.top.Find("node") {
 		if n := t.nodeNamed(e.Get("uname")); n != nil && n.name == name && e.Parent.Name == "nodes" {
@@ -57,9 +73,8 @@ func (t *translation) sayNode(name string) {
 	}
 }
 
-// level reads one <fencing-level>.
-func (t *translation) level(e *importing.Element, levels map[string]map[int][]string) {
-	index, err := strconv.Atoi(e.Get("index"))
+// leveledNodes are the nodes that a level is for.
+func (t *translation) leveledNodes(e *importing.Element) []string {
 	var nodes []string
 	pattern, patternErr := regexp.Compile(e.Get("target-pattern"))
 	for _, n := range t.nodes {
@@ -78,20 +93,35 @@ func (t *translation) level(e *importing.Element, levels map[string]map[int][]st
 			}
 		}
 	}
+	return nodes
+}
+
+// level reads one <fencing-level>.
+func (t *translation) level(e *importing.Element, levels map[string]map[int][]string) {
+	index, err := strconv.Atoi(e.Get("index"))
+	nodes := t.leveledNodes(e)
 	ids := strings.FieldsFunc(e.Get("devices"), func(r rune) bool { return r == ',' || r == ' ' })
 	if err != nil || len(nodes) == 0 || len(ids) == 0 {
 		t.SayAll(cannot, e, "no node of this name, or no device; left out")
-		return
-	}
-	ids, lost := t.leveled(ids)
-	if len(ids) == 0 {
-		t.SayAll(cannot, e, "none of its devices is left (%s); this level is left out", strings.Join(lost, ", "))
 		return
 	}
 	for _, node := range nodes {
 		if levels[node] == nil {
 			levels[node] = map[int][]string{}
 		}
+	}
+	ids, lost := t.leveled(ids)
+	for _, id := range lost {
+		if d := t.devices[id]; id != implicitWatchdog && len(ids) > 0 && (d == nil || fencing.Lessens(d.agent)) {
+			t.SayAll(cannot, e, "%s is not in the document, and %s", id, fencing.AboutRest)
+			return
+		}
+	}
+	if len(ids) == 0 {
+		t.SayAll(cannot, e, "none of its devices is left (%s); this level is left out", strings.Join(lost, ", "))
+		return
+	}
+	for _, node := range nodes {
 		levels[node][index] = append(levels[node][index], ids...)
 	}
 	t.SayAll(translated, e, "level %d of %s", index, strings.Join(nodes, ", "))
@@ -99,6 +129,10 @@ func (t *translation) level(e *importing.Element, levels map[string]map[int][]st
 		t.Say(changes, e, nil, "%s is left out of this level; the rest of it decides", id)
 	}
 }
+
+// implicitWatchdog is the device that Pacemaker has without a declaration, where sbd
+// runs with no disk.
+const implicitWatchdog = "watchdog"
 
 // leveled divides the devices that a level names into those that there are and
 // those that could not be made.
@@ -133,7 +167,7 @@ func (t *translation) levelDevices(node string, ids []string) []string {
 	var names []string
 	for _, id := range ids {
 		d := t.devices[id]
-		if d == nil || d.refused {
+		if d == nil {
 			continue
 		}
 		if d.outlets[node] == nil {
@@ -141,6 +175,10 @@ func (t *translation) levelDevices(node string, ids []string) []string {
 		}
 		if d.made[node] == nil {
 			d.made[node] = t.makeDevices(d, node)
+		}
+		if len(d.made[node]) == 0 && len(ids) > 1 && fencing.Lessens(d.agent) {
+			t.Say(cannot, d.element, nil, "of %s it cannot be made, and %s", node, fencing.AboutRest)
+			return nil
 		}
 		for _, name := range d.made[node] {
 			if !slices.Contains(names, name) {

@@ -38,6 +38,7 @@ func (t *translation) tree(e *importing.Element, members []*item, earlier int) s
 	if name == "" {
 		return ""
 	}
+	t.demand(made, members)
 	first := members[0]
 	t.policy(&item{element: e, meta: first.meta}, name, made)
 	for _, i := range members[1:] {

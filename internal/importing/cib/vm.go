@@ -1,9 +1,12 @@
 package cib
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/internal/importing"
+	"github.com/clusterd/clusterd/resources"
 )
 
 var domainTable = []known{
@@ -12,7 +15,6 @@ var domainTable = []known{
 		"migrations go through clusterd's own encrypted channel; no ssh keys and no open libvirt ports are needed"},
 	{[]string{"migration_network_suffix"}, cannot,
 		"migrations take the network of the nodes' `address`; another one cannot be chosen"},
-	{[]string{"migration_downtime", "migration_speed"}, cannot, "limits of a migration cannot be set"},
 	{[]string{"force_stop"}, changes, "a guest is asked to shut down, and destroyed after stop_timeout; make that short"},
 	{[]string{"shutdown_mode"}, cannot, "the guest is asked by ACPI or its agent, as libvirt chooses"},
 	{[]string{"monitor_scripts"}, cannot,
@@ -23,7 +25,8 @@ var domainTable = []known{
 	{[]string{"save_config_on_stop", "sync_config_on_stop"}, unneeded,
 		"the definition is in the document, the same for every node"},
 	{[]string{"autoset_utilization_cpu", "autoset_utilization_hv_memory", "autoset_utilization_host_memory",
-		"unset_utilization_cpu", "unset_utilization_hv_memory"}, cannot, "memory and cores are not counted"},
+		"unset_utilization_cpu", "unset_utilization_hv_memory"}, unneeded,
+		"what a VM takes is read from its definition, always; `memory` and `vcpus` of it say something else"},
 	{[]string{"start_resources", "remoteuri"}, cannot,
 		"pools and networks of libvirt are started by libvirt (virsh pool-autostart, net-autostart)"},
 }
@@ -67,8 +70,10 @@ func (t *translation) vm(i *item) string {
 	for _, k := range domainTable {
 		i.params.tell(k.kind, k.message, k.names...)
 	}
+	t.vmUtilization(i)
 	t.TellTies(name, found)
 	t.moves(i, found)
+	t.moveLimits(i, spec)
 	t.policy(i, name, spec)
 	for _, op := range t.longestFirst(i.ops) {
 		t.vmOperation(spec, op)
@@ -94,6 +99,40 @@ func (t *translation) moves(i *item, found importing.Found) {
 	i.meta.tell(unneeded, how, "allow-migrate")
 }
 
+// moveLimits writes how fast a VM is sent and how long it may stand still.
+// VirtualDomain takes MiB a second and milliseconds; 0 is its default, no limit.
+func (t *translation) moveLimits(i *item, spec *importing.Mapping) {
+	limits := importing.Line()
+	for _, limit := range []struct {
+		name, key   string
+		least, most time.Duration
+		unit        time.Duration
+	}{
+		{"migration_speed", resources.MoveBandwidth, resources.SlowestMove, resources.FastestMove, 1},
+		{"migration_downtime", resources.MoveDowntime, resources.ShortestDowntime, resources.LongestDowntime,
+			time.Millisecond},
+	} {
+		given := i.params.get(limit.name)
+		number, err := strconv.Atoi(given)
+		value := time.Duration(number) * limit.unit
+		switch {
+		case err == nil && number == 0 || given == "":
+			i.params.tell(unneeded, "not set", limit.name)
+		case err != nil || number < 0 || number > int(limit.most/limit.unit) || value < limit.least:
+			i.params.tell(cannot, "this is no number that a document takes; left out", limit.name)
+		case limit.unit == 1:
+			limits.Set(limit.key, number)
+			i.params.tell(translated, "migration: "+limit.key+" "+limits.Text(limit.key)+" (MiB a second)", limit.name)
+		default:
+			limits.Set(limit.key, value)
+			i.params.tell(translated, "migration: "+limit.key+" "+limits.Text(limit.key), limit.name)
+		}
+	}
+	if limits.Len() > 0 {
+		spec.Set("migration", limits)
+	}
+}
+
 // define writes the VM's definition, or where it is to be put.
 func (t *translation) define(i *item, found importing.Found, spec *importing.Mapping) {
 	about := i.params.find("config")
@@ -112,8 +151,11 @@ func (t *translation) define(i *item, found importing.Found, spec *importing.Map
 		return
 	}
 	spec.Set("definition", found.Text)
-	t.Say(translated, about, told, "definition: read from %s and kept in the document; the file counts no more",
-		found.Path)
+	kind := translated
+	if about != i.element && !found.Named {
+		kind = unneeded // The document would be the same without this path.
+	}
+	t.Say(kind, about, told, "definition: read from %s and kept in the document; the file counts no more", found.Path)
 	if found.MadeUUID {
 		t.Say(changes, about, nil, "the definition has no <uuid>, so each start made another VM of it; one was written in")
 	}

@@ -68,6 +68,21 @@ func Refusal(agent string) string {
 	return ""
 }
 
+// otherWays are agents that are known to switch no power: a level proves as much
+// without them. Of an agent that nobody knows here that cannot be said.
+func otherWays(agent string) bool {
+	return messageAgents[agent] || handAgents[agent] || storageAgents[agent] || agent == "fence_watchdog" ||
+		agent == "fence_kdump" || agent == "fence_heuristics_ping"
+}
+
+// Lessens reports whether a level proves less where a device with this agent is left
+// out of it: a machine with two power supplies lives on by the other one.
+func Lessens(agent string) bool { return !otherWays(agent) }
+
+// AboutRest is why a level is left out as a whole.
+const AboutRest = "the rest of the level proves too little without it: a machine with two power supplies would be " +
+	"taken for off when one of them is. The level is omitted"
+
 // address joins host and port as a document writes them; false when they are none.
 func address(host, port string) (string, bool) {
 	if !hostPattern.MatchString(host) && net.ParseIP(host) == nil {

@@ -175,7 +175,7 @@ func address(m *making) {
 		m.set("cidr_netmask", network)
 	}
 	if net.ParseIP(ip) == nil {
-		m.Tell(cannot, m.part.own, []string{"address"}, "this is no address")
+		m.Say(cannot, m.part.own, []string{"address"}, "this is no address")
 	}
 }
 

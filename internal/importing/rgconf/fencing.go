@@ -64,16 +64,17 @@ func (f *fenceDevices) agent(name string) string {
 func agentOf(e *importing.Element) string { return cmp.Or(e.Get("agent"), "fence_"+e.Get("name")) }
 
 // use translates one <device> in a method. It returns the name of the device in
-// the document, or "" when this one adds none.
-func (f *fenceDevices) use(t *translation, node string, use *importing.Element) string {
+// the document, or "" when this one adds none; less tells that the level proves less
+// without it.
+func (f *fenceDevices) use(t *translation, node string, use *importing.Element) (device string, less bool) {
 	d := f.byName[use.Get("name")]
 	if d == nil {
 		t.SayAll(cannot, use, "no fencedevice has this name; left out")
-		return ""
+		return "", true
 	}
 	if strings.EqualFold(cmp.Or(use.Get("action"), use.Get("option")), "on") {
 		t.SayAll(changes, use, "nothing switches a fenced machine on again: look why it was fenced, and switch it on then")
-		return ""
+		return "", false
 	}
 	id := [3]string{use.Get("name"), node, outlet(use, d.element)}
 	name, made := f.made[id]
@@ -83,7 +84,7 @@ func (f *fenceDevices) use(t *translation, node string, use *importing.Element) 
 		f.refused[id] = name == ""
 	}
 	f.tellUse(t, name, use)
-	return name
+	return name, name == "" && fencing.Lessens(agentOf(d.element))
 }
 
 // tellUse speaks of the attributes of a use.

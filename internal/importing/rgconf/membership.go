@@ -113,7 +113,7 @@ func (t *translation) totem(totem *importing.Element) {
 	}
 	if mode := totem.Get("rrp_mode"); mode != "" && mode != "none" {
 		t.Say(cannot, totem, []string{"rrp_mode"},
-			"redundant rings are not there: heartbeats take one network so far. Bond the interfaces, so that one broken "+
+			"redundant rings are not supported: heartbeats take one network so far. Bond the interfaces, so that one broken "+
 				"link is no loss of a node")
 	}
 	t.Tell(unneeded, totem, []string{"rrp_mode"}, "one ring")

@@ -89,10 +89,13 @@ func (t *translation) levels(node string, e *importing.Element, spec *importing.
 // method translates one method into a level: the devices in it that switch off.
 func (t *translation) method(node string, method *importing.Element, devices *fenceDevices) []string {
 	t.Quiet(method, "name")
-	var level []string
+	var level, lost []string
 	seen := map[string]bool{}
 	for _, use := range method.All("device") {
-		name := devices.use(t, node, use)
+		name, less := devices.use(t, node, use)
+		if less {
+			lost = append(lost, use.Get("name"))
+		}
 		if name == "" || seen[name] {
 			continue
 		}
@@ -104,6 +107,9 @@ func (t *translation) method(node string, method *importing.Element, devices *fe
 		t.SayAll(cannot, method, "this method has no device and is left out")
 	case len(level) == 0:
 		t.SayAll(cannot, method, "none of its devices can be used, so this level is left out")
+	case len(lost) > 0:
+		t.SayAll(cannot, method, "%s is not in the document, and %s", strings.Join(lost, ", "), fencing.AboutRest)
+		return nil
 	case len(level) == 1:
 		t.SayAll(translated, method, "a fence level with %s", level[0])
 	default:

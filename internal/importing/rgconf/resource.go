@@ -46,8 +46,13 @@ func (t *translation) sharedResources(rm *importing.Element) {
 	for _, list := range rm.All("resources") {
 		t.Container(list)
 		for _, e := range list.Children {
-			key := sharedKey(e.Name, cmp.Or(e.Get(primary(e.Name)), e.Get("name")))
-			if t.shared[key] != nil {
+			name := cmp.Or(e.Get(primary(e.Name)), e.Get("name"))
+			key := sharedKey(e.Name, name)
+			switch {
+			case name == "":
+				t.SayWhole(cannot, e, "it has no name by which a service could refer to it; left out")
+				continue
+			case t.shared[key] != nil:
 				t.SayWhole(cannot, e, "declared twice; the first counts")
 				continue
 			}
@@ -234,10 +239,10 @@ func (t *translation) closeDefaults() {
 	for _, kind := range sortedKeys(t.defaults) {
 		e := t.defaults[kind]
 		if kind == "vm" || kind == "service" {
-			t.Tell(translated, e, e.Names(), "for every %s that does not say otherwise", kind)
+			t.TellAll(translated, e, "for every %s that does not say otherwise", kind)
 		}
 		for _, each := range append([]*importing.Element{e}, e.All("action")...) {
-			t.Tell(unneeded, each, each.Names(), "no %s in any service is made by it", kind)
+			t.TellAll(unneeded, each, "no %s in any service is made by it", kind)
 		}
 	}
 }

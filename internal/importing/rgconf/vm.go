@@ -116,8 +116,11 @@ func (t *translation) define(p part, name string, found importing.Found, spec *i
 			"definition: read from %s. It was libvirt's own, and libvirt must forget it before the cluster starts the VM: "+
 				"`clusterd vm import %s` does both for a VM that is still defined", found.Path, name)
 	} else {
-		t.Say(translated, p.own, about, "definition: read from %s and kept in the document; the file counts no more",
-			found.Path)
+		kind := importing.Translated
+		if !found.Named && (p.own.Has("xmlfile") || p.own.Has("path")) {
+			kind = importing.Unneeded // The document would be the same without this path.
+		}
+		t.Say(kind, p.own, about, "definition: read from %s and kept in the document; the file counts no more", found.Path)
 	}
 	if found.MadeUUID {
 		t.Say(changes, p.own, nil, "the definition has no <uuid>, so each start made another VM of it; one was written in")
