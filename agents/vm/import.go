@@ -32,6 +32,7 @@ func (a *Agent) DumpForImport(ctx context.Context, title string) (Definition, er
 		// of the next start open to everybody.
 		found.XML, err = domain.GetXMLDesc(
 			libvirt.DOMAIN_XML_INACTIVE | libvirt.DOMAIN_XML_SECURE | libvirt.DOMAIN_XML_MIGRATABLE)
+		found.ForgetsTPM = found.Running && keepsTPM(found.XML) != found.XML
 		return found, err
 	}, nil)
 	if refused := (libvirt.Error{}); errors.As(err, &refused) && refused.Code == libvirt.ERR_NO_DOMAIN {

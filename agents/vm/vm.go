@@ -91,6 +91,9 @@ type Definition struct {
 	// managed VM.
 	Persistent bool
 	Autostart  bool
+	// ForgetsTPM tells of a VM that is active that libvirt would delete the state of its emulated TPM
+	// when it ends, once it keeps no definition of it. Filled by DumpForImport.
+	ForgetsTPM bool
 	// XML is the definition to start from next time, with the secrets that it
 	// carries (a console's password): keep it in files of mode 0600 only.
 	// Filled by DumpForImport.

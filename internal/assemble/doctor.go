@@ -33,7 +33,7 @@ func newImporter(agent agents.Agent) daemon.Importer {
 // Dump implements daemon.Importer.
 func (i importer) Dump(ctx context.Context, title string) (daemon.Imported, error) {
 	d, err := i.agent.DumpForImport(ctx, title)
-	return daemon.Imported{Definition: d.XML, UUID: d.UUID, Running: d.Running}, err
+	return daemon.Imported{Definition: d.XML, UUID: d.UUID, Running: d.Running, ForgetsTPM: d.ForgetsTPM}, err
 }
 
 // Unpersist implements daemon.Importer.

@@ -26,6 +26,18 @@ type Importer interface {
 type Imported struct {
 	Definition, UUID string
 	Running          bool
+	// ForgetsTPM: the state of its emulated TPM would go with it when it ends.
+	ForgetsTPM bool
+}
+
+// mayCome says why a VM is not taken in as it is.
+func (vm Imported) mayCome(title, node string) error {
+	if !vm.ForgetsTPM {
+		return nil
+	}
+	return server.Refuse(http.StatusConflict, "refused", "%s runs on %s with an emulated TPM. libvirt deletes the TPM's state "+
+		"when a VM ends of which it keeps no definition, and the keys in it are lost. Shut it down and import it then: "+
+		"`virsh shutdown %s`", title, node, title)
 }
 
 // importVM adds an existing VM to the document and then removes libvirt's
@@ -42,6 +54,9 @@ func (d *Daemon) importVM(ctx context.Context, asked api.ImportRequest, by strin
 	}
 	if err != nil {
 		return api.Reply{}, server.Refuse(http.StatusNotFound, "unknown_vm", "%s: %v", d.name, err)
+	}
+	if err := vm.mayCome(asked.Title, d.name); err != nil {
+		return api.Reply{}, err
 	}
 	name, err := d.declareImported(ctx, asked, vm, by)
 	if err != nil {
