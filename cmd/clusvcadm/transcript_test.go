@@ -89,6 +89,35 @@ func TestTranscriptOfEveryReturnCode(t *testing.T) {
 	told.compare(t, "return-codes.txt")
 }
 
+// TestTranscriptOfSuccessesWithAReason: a success may leave something open, which is told once.
+func TestTranscriptOfSuccessesWithAReason(t *testing.T) {
+	var told transcript
+	left := message.StateLeftBehind.With("node2", "/var/lib/libvirt/qemu/nvram/web.fd", "node1")
+	for _, c := range []struct {
+		line  string
+		reply api.Reply
+	}{
+		{"-e vm:web", api.Reply{Owner: "node2", Why: left}},
+		{"-e vm:web -m node1", api.Reply{Owner: "node2", Why: message.RequestDoneUnwatched.With("node2", left)}},
+		{"-e vm:web", api.Reply{Owner: "node1", Why: message.RequestAlreadyUp.With("node1")}},
+		{"-s vm:web", api.Reply{Why: message.StopAsksOthers.With("node1", []string{"node2", "node3"})}},
+		{"-s vm:web", api.Reply{Why: message.RequestStopsNothing.With()}},
+		{"-d vm:web", api.Reply{Why: message.StopAsksOthers.With("node1", []string{"node2", "node3"})}},
+		{"-R vm:web", api.Reply{Owner: "node2", Why: message.RequestRestartedElsewhere.With("node2", "node1",
+			message.TroubleOfStart.With("node1", message.Text{}))}},
+		{"-r vm:web", api.Reply{Owner: "node2", Why: left}},
+		{"-M vm:web -m node2", api.Reply{Owner: "node2", Why: left}},
+		{"-e vm:web", api.Reply{Code: cli.CodeRunning, Owner: "node1",
+			Why: message.ServiceRunsAlready.With("vm:web", "node1")}},
+		{"-qe vm:web", api.Reply{Owner: "node2", Why: left}},
+	} {
+		c.reply.Done = true
+		out, errOut, exit := start(t, c.reply).call(t.Context(), c.line, cli.Screen{})
+		told.typed(c.line, out, errOut, exit)
+	}
+	told.compare(t, "successes.txt")
+}
+
 func TestTranscriptOfWhatIsNotSent(t *testing.T) {
 	var told transcript
 	for _, line := range []string{
