@@ -48,6 +48,7 @@ func (t *tool) events(ctx context.Context, c *urfave.Context) (int, error) {
 	if err != nil {
 		return exitFailure, err
 	}
+	t.warnIfNoQuorum(ctx)
 	events := page.Events[max(0, len(page.Events)-query.Limit):]
 	print := t.printEvents
 	switch {
@@ -137,6 +138,7 @@ func (t *tool) moves(ctx context.Context, c *urfave.Context) (int, error) {
 	if err != nil {
 		return exitFailure, err
 	}
+	t.warnIfNoQuorum(ctx)
 	moves = moves[max(0, len(moves)-query.Limit):]
 	if c.Bool("json") {
 		return 0, t.printJSON(moves)

@@ -176,7 +176,7 @@ func listNodes(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	command.WarnWithoutQuorum(status)
+	command.WarnWithoutQuorum(c, status)
 	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "NODE\tSTATE\tROLE\tADDRESS\tVERSION\tFENCING")
 	for _, n := range status.Nodes {

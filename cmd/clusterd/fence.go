@@ -123,6 +123,7 @@ func fenceHistory(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	command.WarnIfNoQuorum(c, client)
 	history, err := client.FenceHistory(c.Context, c.Args().First())
 	if err != nil {
 		return err

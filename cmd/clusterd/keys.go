@@ -74,6 +74,9 @@ func changeKeys(c *urfave.Context, request api.KeysRequest) error {
 	if err != nil {
 		return err
 	}
+	if request.Op == api.AuthorityStatus {
+		command.WarnIfNoQuorum(c, client)
+	}
 	request.ID, request.Reason = api.NewRequestID(), c.String("reason")
 	reply, err := client.ChangeKeys(c.Context, request)
 	if err != nil {

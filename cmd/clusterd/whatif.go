@@ -40,6 +40,7 @@ func askWhatIf(c *urfave.Context, down []string, drain string) error {
 	if err != nil {
 		return err
 	}
+	command.WarnIfNoQuorum(c, client)
 	reply, err := client.WhatIf(c.Context, down, drain)
 	if err != nil {
 		return err

@@ -134,17 +134,14 @@ func Agreed(c *urfave.Context, question string) error {
 }
 
 // WarnWithoutQuorum says, before something is shown, that it may be out of date.
-func WarnWithoutQuorum(status api.Status) {
-	if !status.Quorate {
-		fmt.Fprintf(os.Stderr, "NO QUORUM: what follows is what %s last knew; it may be out of date. See clustat.\n",
-			status.Local)
-	}
+func WarnWithoutQuorum(c *urfave.Context, status api.Status) {
+	io.WriteString(c.App.ErrWriter, cli.NoQuorum(status))
 }
 
 // WarnIfNoQuorum asks for that first.
 func WarnIfNoQuorum(c *urfave.Context, client *api.Client) {
 	if status, err := client.Status(c.Context, false); err == nil {
-		WarnWithoutQuorum(status)
+		WarnWithoutQuorum(c, status)
 	}
 }
 
