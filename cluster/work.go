@@ -335,6 +335,9 @@ func Passable(s *State, self, uuid string) (service string, may bool, why messag
 		if h, held := service.Holder(self); held && OnBoot(n)(h) && service.Owner == self && service.Intent == nil {
 			return name, false, message.HookRunsHere.With(name)
 		}
+		if service.Up() && service.Owner != self {
+			return name, false, message.HookRunsElsewhere.With(name, service.Owner, self)
+		}
 		return name, false, message.HookNotAsked.With(name, self)
 	}
 	for _, key := range s.Tombstones.Keys() {

@@ -75,6 +75,8 @@ type transaction struct {
 	rules.World
 	index  uint64
 	events []cluster.Event
+	// shot is the node whose fence intent this command closed: its timeline goes on from "fencing".
+	shot string
 }
 
 func begin(s *cluster.State, index uint64, at time.Time) *transaction {
@@ -92,7 +94,10 @@ func (t *transaction) tell(e cluster.Event) {
 // setNodeState moves a node and tells so.
 func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by string, why message.Text,
 	phases ...cluster.Phase) cluster.Member {
-	from := n.State
+	from := string(n.State)
+	if t.shot == n.Name {
+		from, t.shot = "fencing", ""
+	}
 	n.State, n.Since, n.SinceAt, n.Why = state, t.index, t.At, why
 	if n.Reachable() {
 		n.Away = 0
@@ -103,7 +108,7 @@ func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by
 	if n.RoundOf(state, t.At) {
 		return n
 	}
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, From: string(from), To: string(state), By: by, Why: why,
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, From: from, To: string(state), By: by, Why: why,
 		Phases: phases})
 	return n
 }

@@ -41,7 +41,10 @@ var (
 
 // A node goes on purpose.
 var (
-	LeaveNotOnline   = New("leave-not-online", "{node} is not online")
+	LeaveNotOnline = New("leave-not-online", "{node} is not online")
+	LeaveUnderWay  = New("leave-under-way", "{node} is leaving already; `clustat` shows what it waits for")
+	LeaveOver      = New("leave-over",
+		"{node} has left already and holds nothing; restart clusterd there to bring it back")
 	LeaveNotBegun    = New("leave-not-begun", "{node} is not leaving")
 	NodeMayRun       = New("node-may-run", "{node} may still be running {service}")
 	NodeLeaving      = New("node-leaving", "hands its services over before it goes")
