@@ -93,6 +93,7 @@ func (t *tool) why(ctx context.Context, name string, asJSON bool) (int, error) {
 		fmt.Fprintf(t.errOut, "NO QUORUM: what follows is what %s last knew; nothing is done before a majority of the "+
 			"voters is in touch.\n", status.Local)
 	}
+	cli.LocalTexts(&explanation)
 	io.WriteString(t.errOut, cli.Remark(explanation.Ground, t.screen().Width))
 	if explanation.Decision != nil {
 		decision := cli.InLocalTime([]cluster.Event{*explanation.Decision})[0]
@@ -122,6 +123,9 @@ func (t *tool) show(c *urfave.Context, status api.Status, remark string) (int, e
 	screen := t.screen()
 	view.Remark, view.Width, view.Terminal = remark, screen.Width, screen.Terminal && !view.Classic
 	view.Colour = screen.Colour && !view.Classic
+	if !c.Bool("json") {
+		cli.LocalTexts(&status)
+	}
 	switch {
 	case c.Bool("json"):
 		return code, t.printJSON(pick(status, view))

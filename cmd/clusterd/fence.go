@@ -114,7 +114,7 @@ func fenceStatus(c *urfave.Context) error {
 	if c.Bool("json") {
 		return command.PrintJSON(status)
 	}
-	fmt.Print(cli.FenceStatus(status, cli.ScreenOf(os.Stdout).Width))
+	fmt.Print(cli.FenceStatus(cli.FenceInLocalTime(status), cli.ScreenOf(os.Stdout).Width))
 	return nil
 }
 
@@ -131,7 +131,7 @@ func fenceHistory(c *urfave.Context) error {
 	if c.Bool("json") {
 		return command.PrintJSON(history)
 	}
-	fmt.Print(cli.FenceHistory(history, cli.ScreenOf(os.Stdout).Width))
+	fmt.Print(cli.FenceHistory(cli.FenceHistoryInLocalTime(history), cli.ScreenOf(os.Stdout).Width))
 	return nil
 }
 
@@ -252,7 +252,8 @@ func fenceEnd(c *urfave.Context, client *api.Client, name string, before uint64)
 			if c.Bool("json") {
 				return command.PrintJSON(history.Records[n-1])
 			}
-			fmt.Print(cli.FenceHistory(api.FenceHistory{Records: history.Records[n-1:]}, cli.ScreenOf(os.Stdout).Width))
+			last := cli.FenceHistoryInLocalTime(api.FenceHistory{Records: history.Records[n-1:]})
+			fmt.Print(cli.FenceHistory(last, cli.ScreenOf(os.Stdout).Width))
 			return nil
 		}
 		select {

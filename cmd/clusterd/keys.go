@@ -7,6 +7,7 @@ import (
 
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
 )
 
 func keysCommand() *urfave.Command {
@@ -82,6 +83,6 @@ func changeKeys(c *urfave.Context, request api.KeysRequest) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(reply.Text)
+	fmt.Println(cli.LocalText(reply.Text))
 	return nil
 }

@@ -75,6 +75,7 @@ func orderNode(c *urfave.Context, kind cluster.OrderKind) error {
 	if err != nil {
 		return err
 	}
+	cli.LocalTexts(&plan)
 	fmt.Print(cli.Remark(plan.Ground, 80) + planText(plan))
 	if command.DryRun(c) {
 		return nil
@@ -233,6 +234,7 @@ func stopCluster(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	cli.LocalTexts(&plan)
 	text := cli.Remark(plan.Ground, 80) + haltText(plan)
 	if command.DryRun(c) {
 		fmt.Print(text + "Nothing was done.\n")

@@ -45,6 +45,7 @@ func askWhatIf(c *urfave.Context, down []string, drain string) error {
 	if err != nil {
 		return err
 	}
+	cli.LocalTexts(&reply)
 	fmt.Print(cli.Remark(reply.Ground, 80) + whatIfText(reply))
 	return nil
 }

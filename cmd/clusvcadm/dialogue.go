@@ -197,7 +197,7 @@ func (d *dialogue) left(reply api.Reply, how string, exit int) int {
 
 func (d *dialogue) explain(text string) {
 	if text = strings.TrimSpace(text); text != "" {
-		d.print(cli.Wrap(text, "", "", d.screen.Width))
+		d.print(cli.Wrap(cli.LocalText(text), "", "", d.screen.Width))
 	}
 }
 
