@@ -173,7 +173,7 @@ func (d *dialogue) failed(err error) int {
 		return d.printJSON(api.Reply{ID: d.wish.request.ID, Code: code, Text: cli.CodeText(code)}, exit, err.Error())
 	}
 	d.print(cli.CodeText(code) + "\n")
-	d.explain(err.Error())
+	d.explain(strings.TrimPrefix(err.Error(), cli.CodeText(code)+": ")) // The daemon says it too.
 	d.explain(api.Advice(err))
 	if code == cli.CodeOutcomeUnknown {
 		d.explain("It may have been done, and it may still be done. Look with clustat and with clustat --events -s " +

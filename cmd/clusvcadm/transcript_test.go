@@ -125,6 +125,8 @@ func TestTranscriptOfWhatIsNotSent(t *testing.T) {
 		"-e service:shp", "-e vm:web -F -m node1",
 		"-x", "-e", "vm:web", "--relocat vm:web", "-d vm:web --for 2h", "-Z vm:web --for 0s", "-Z vm:web --for soon",
 		"-e vm:web --wait -1s",
+		"-M vm:web --json", "-M vm:web -m nod2 --json", "-M vm:web -m node3 --json", "-e vm:wbe --json", "-x --json",
+		"-e vm:web --wait -1s --json",
 	} {
 		d := start(t, api.Reply{Done: true})
 		out, errOut, code := d.call(t.Context(), line, cli.Screen{})
@@ -149,8 +151,10 @@ func TestTranscriptOfRefusals(t *testing.T) {
 		d.failure = &failure
 		out, errOut, code := d.call(t.Context(), "-d vm:web", cli.Screen{})
 		told.typed("-d vm:web", out, errOut, code)
-		out, errOut, code = d.call(t.Context(), "-l", cli.Screen{})
-		told.typed("-l", out, errOut, code)
+		for _, line := range []string{"-l", "-l --json"} {
+			out, errOut, code = d.call(t.Context(), line, cli.Screen{})
+			told.typed(line, out, errOut, code)
+		}
 	}
 	told.compare(t, "refusals.txt")
 }
