@@ -128,9 +128,10 @@ func planText(plan api.DrainReply) string {
 func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	told := ""
+	told, failed := "", error(nil)
 	for {
 		status, err := client.Status(ctx, false)
+		failed = unlessOver(ctx, err, failed)
 		if err == nil {
 			order := orderIn(status, name)
 			switch {
@@ -147,6 +148,9 @@ func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.D
 		}
 		select {
 		case <-ctx.Done():
+			if failed != nil {
+				return unasked(name, wait, failed)
+			}
 			return fmt.Errorf("node %s still holds services after %s; the order stays in force, see `clustat` for "+
 				"what it waits for", name, wait)
 		case <-time.After(500 * time.Millisecond):

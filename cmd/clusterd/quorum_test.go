@@ -36,19 +36,24 @@ func TestWithoutQuorumEveryAnswerSaysSo(t *testing.T) {
 // answering is a daemon that has this status, and an empty answer to everything else.
 func answering(t *testing.T, status api.Status) (socket string) {
 	t.Helper()
+	return answeringWith(t, map[string]any{api.PathStatus: status}, func(*http.Request) {})
+}
+
+// answeringWith is one with an answer for each path, that tells of each question.
+func answeringWith(t *testing.T, answers map[string]any, asked func(*http.Request)) (socket string) {
+	t.Helper()
 	socket = filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := any(struct{}{})
-		if r.URL.Path == api.PathStatus {
-			answer = status
+		asked(r)
+		answer, known := answers[r.URL.Path]
+		if !known {
+			answer = struct{}{}
 		}
-		if err := json.NewEncoder(w).Encode(answer); err != nil {
-			t.Error(err)
-		}
+		_ = json.NewEncoder(w).Encode(answer) // Whoever asks may be gone.
 	})}
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })

@@ -121,16 +121,28 @@ func ExistingSettings(c *urfave.Context) error {
 
 // Agreed asks before something that ends services, where a person can answer.
 func Agreed(c *urfave.Context, question string) error {
-	if c.Bool("yes") || !term.IsTerminal(int(os.Stdin.Fd())) || !cli.ScreenOf(os.Stdout).Terminal {
+	if c.Bool("yes") {
 		return nil
 	}
-	fmt.Print(question + " [y/N] ")
-	answer, _ := bufio.NewReader(io.LimitReader(os.Stdin, 100)).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
+	switch answer, there := Ask(question + " [y/N] "); strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil
+	default:
+		if !there {
+			return nil
+		}
 	}
 	return ErrRefused
+}
+
+// Ask puts a question to the person at the terminal, if there is one. It is a variable for tests.
+var Ask = func(question string) (answer string, there bool) {
+	if !term.IsTerminal(int(os.Stdin.Fd())) || !cli.ScreenOf(os.Stdout).Terminal {
+		return "", false
+	}
+	fmt.Print(question)
+	answer, _ = bufio.NewReader(io.LimitReader(os.Stdin, 100)).ReadString('\n')
+	return answer, true
 }
 
 // WarnWithoutQuorum says, before something is shown, that it may be out of date.
