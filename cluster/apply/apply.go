@@ -75,8 +75,9 @@ type transaction struct {
 	rules.World
 	index  uint64
 	events []cluster.Event
-	// shot is the node whose fence intent this command closed: its timeline goes on from "fencing".
-	shot string
+	// shot is the fence intent that this command ends: unless its node has changed since, the
+	// timeline goes on from "fencing".
+	shot cluster.Fence
 }
 
 func begin(s *cluster.State, index uint64, at time.Time) *transaction {
@@ -95,8 +96,8 @@ func (t *transaction) tell(e cluster.Event) {
 func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by string, why message.Text,
 	phases ...cluster.Phase) cluster.Member {
 	from := string(n.State)
-	if t.shot == n.Name {
-		from, t.shot = "fencing", ""
+	if t.shot.Node == n.Name && n.Since <= t.shot.Index {
+		from = "fencing"
 	}
 	n.State, n.Since, n.SinceAt, n.Why = state, t.index, t.At, why
 	if n.Reachable() {

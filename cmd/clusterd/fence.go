@@ -188,7 +188,7 @@ func fenceNode(c *urfave.Context) error {
 	case op == api.FenceOn:
 		return fenceByHand(c, asked, name+" was given power; it takes services again once it has booted.")
 	case c.Duration("wait") == 0:
-		return fenceByHand(c, asked, "The fence intent for "+name+" is in the log; watch it with clustat --events.")
+		return fenceByHand(c, asked, "Fencing of "+name+" was requested; watch it with clustat --events.")
 	}
 	asked.ID, asked.Reason = api.NewRequestID(), c.String("reason")
 	before, err := lastRecord(c.Context, client, name)
@@ -283,7 +283,7 @@ func fenceConfirm(c *urfave.Context) error {
 	if _, err := fenceNodeIn(status, name); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "If %s still runs, its VMs will run TWICE and destroy their disks.\nMake sure that the "+
+	fmt.Fprintf(os.Stderr, "If %s still runs, its VMs will run twice and corrupt their disks.\nMake sure that the "+
 		"machine has no power. Type its name to confirm: ", name)
 	if err := typed(name); err != nil {
 		return err

@@ -47,7 +47,7 @@ func orderCommands(reason urfave.Flag) []*urfave.Command {
 		return nil
 	}
 	return []*urfave.Command{
-		{Name: "standby", Usage: "let a node take no services, and move its services away live where that can be; it " +
+		{Name: "standby", Usage: "keep new services off a node and live-migrate the ones on it where possible; it " +
 			"stays a member", ArgsUsage: "NODE",
 			Flags: append(plan, wait, reason), Action: order(cluster.OrderStandby)},
 		{Name: "drain", Usage: "empty a node: show the plan, move its services away, tell how far it is", ArgsUsage: "NODE",
@@ -207,7 +207,7 @@ func clusterCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "cluster", Usage: "stop all services in order, and start them again",
 		Subcommands: []*urfave.Command{
-			{Name: "stop", Usage: "stop everything in the reverse order of its start; what is enabled is remembered, also " +
+			{Name: "stop", Usage: "stop all services in reverse start order; what is enabled is remembered, also " +
 				"over a power cut",
 				Flags: append(command.DryRunFlags(), command.YesFlag(), reason,
 					&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until everything is stopped",

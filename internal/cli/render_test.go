@@ -110,7 +110,8 @@ func TestStatusWithoutQuorumAndSimulated(t *testing.T) {
 }
 
 func TestStatusFitsInto80Columns(t *testing.T) {
-	for _, view := range []View{{Terminal: true}, {Terminal: true, Long: true}, {Classic: true}, {Classic: true, Long: true}} {
+	for _, view := range []View{{Terminal: true}, {Terminal: true, Long: true}, {Classic: true},
+		{Classic: true, Long: true}} {
 		view.Width = 80
 		for line := range strings.SplitSeq(Status(alpha(), view), "\n") {
 			if utf8.RuneCountInString(line) > 80 {
