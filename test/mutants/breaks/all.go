@@ -5,7 +5,8 @@ func All() []Mutant {
 	list := guestsAlone()
 	for _, of := range [][]Mutant{holders, incarnations(), unknowns, majority(), migrations, oldLeaders,
 		acknowledged(), lostLogs(), otherLogs(), brake(), disks(), ranOn, trees(), between, levels(), guards(), onlyFaults,
-		hypervisorsAlone, networksAlone, peopleAlone(), places, keys, strangers, admitted} {
+		hypervisorsAlone, networksAlone, peopleAlone(), places, keys, strangers, admitted,
+		commands} {
 		list = append(list, of...)
 	}
 	return list
