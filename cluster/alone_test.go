@@ -142,7 +142,7 @@ func TestAloneGoesStepByStep(t *testing.T) {
 		}
 	}
 	a.Contact.Verdict = nil
-	want(nil, cluster.AloneWait, "its peers are asked")
+	want(nil, cluster.AloneWait, "checking whether its peers can reach it")
 	a.Contact.Verdict = &cluster.Verdict{Kernel: cluster.Silent, Daemon: cluster.Answers,
 		Why: message.Words("its daemon answers")}
 	want(nil, cluster.AloneWait, "not fenced")

@@ -205,6 +205,9 @@ func (tr Trouble) Says() message.Text {
 	case TroubleRoom:
 		return message.TroubleOfRoom.With(tr.Node, tr.Why)
 	}
+	if tr.Why.Is(message.VMCrashed) {
+		return message.TroubleOfGuest.With(tr.Node)
+	}
 	return message.TroubleOfCrash.With(tr.Node, tr.Why)
 }
 

@@ -335,7 +335,11 @@ func Passable(s *State, self, uuid string) (service string, may bool, why messag
 		if h, held := service.Holder(self); held && OnBoot(n)(h) && service.Owner == self && service.Intent == nil {
 			return name, false, message.HookRunsHere.With(name)
 		}
-		return name, false, message.HookNotAsked.With(name, self)
+		why := message.HookNotAsked.With(name, self)
+		if service.Up() && service.Owner != self {
+			why = message.HookRunsElsewhere.With(name, service.Owner, self)
+		}
+		return name, false, why
 	}
 	for _, key := range s.Tombstones.Keys() {
 		if key == uuid {

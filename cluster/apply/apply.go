@@ -75,6 +75,9 @@ type transaction struct {
 	rules.World
 	index  uint64
 	events []cluster.Event
+	// shot is the fence intent that this command ends: unless its node has changed since, the
+	// timeline goes on from "fencing".
+	shot cluster.Fence
 }
 
 func begin(s *cluster.State, index uint64, at time.Time) *transaction {
@@ -92,7 +95,10 @@ func (t *transaction) tell(e cluster.Event) {
 // setNodeState moves a node and tells so.
 func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by string, why message.Text,
 	phases ...cluster.Phase) cluster.Member {
-	from := n.State
+	from := string(n.State)
+	if t.shot.Node == n.Name && n.Since <= t.shot.Index {
+		from = "fencing"
+	}
 	n.State, n.Since, n.SinceAt, n.Why = state, t.index, t.At, why
 	if n.Reachable() {
 		n.Away = 0
@@ -103,7 +109,7 @@ func (t *transaction) setNodeState(n cluster.Member, state cluster.NodeState, by
 	if n.RoundOf(state, t.At) {
 		return n
 	}
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, From: string(from), To: string(state), By: by, Why: why,
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, From: from, To: string(state), By: by, Why: why,
 		Phases: phases})
 	return n
 }

@@ -283,6 +283,9 @@ func (t *transaction) applyArm(c cluster.Arm) rules.Refusal {
 
 // closeFence takes a fence intent out and keeps what is worth knowing of it.
 func (t *transaction) closeFence(open cluster.Fence, ending cluster.Ending, evidence message.Text) {
+	if t.Fences.Has(open.Node) { // One of two nodes closes an intent that it never told.
+		t.shot = open
+	}
 	t.Fences.Delete(open.Node)
 	record := cluster.FenceRecord{Node: open.Node, Boot: open.Boot, Index: open.Index, At: open.At, Ended: t.At,
 		Why: open.Why, By: open.By, Drill: open.Drill,

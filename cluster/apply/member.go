@@ -127,7 +127,11 @@ func (t *transaction) applyJoin(c cluster.Join) rules.Refusal {
 		n.ID = t.NextNodeID
 	}
 	t.Tokens.Delete(c.Token)
-	t.setNodeState(n, cluster.NodeJoining, c.By, message.NodeJoined.With())
+	joined := message.NodeJoined.With()
+	if c.Token == "" {
+		joined = message.NodeFounded.With()
+	}
+	t.setNodeState(n, cluster.NodeJoining, c.By, joined)
 	return rules.Accepted
 }
 

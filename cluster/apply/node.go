@@ -199,7 +199,12 @@ func (t *transaction) bury(uuid string, grave cluster.Service) {
 
 func (t *transaction) applyLeave(c cluster.Leave) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
-	if !known || n.State != cluster.NodeOnline {
+	switch {
+	case known && n.State == cluster.NodeLeaving:
+		return rules.Refuse(message.LeaveUnderWay.With(c.Node))
+	case known && n.State == cluster.NodeLeft:
+		return rules.Refuse(message.LeaveOver.With(c.Node))
+	case !known || n.State != cluster.NodeOnline:
 		return rules.Refuse(message.LeaveNotOnline.With(c.Node))
 	}
 	t.setNodeState(n, cluster.NodeLeaving, c.By, message.NodeLeaving.With())

@@ -119,6 +119,7 @@ func (t *transaction) cutOff(n cluster.Member, open cluster.Fence, c cluster.Fen
 		}
 	}
 	n.Cut = &cut
+	t.shot = open
 	if n.State != cluster.NodeCut {
 		n = t.setNodeState(n, cluster.NodeCut, open.By, message.StorageCutOff.With(c.Fencer, evidence),
 			open.Story...)

@@ -40,7 +40,7 @@ func (p *planner) planUp(service cluster.Service) {
 		return
 	}
 	if node := p.expected(service); node != "" {
-		p.wait(name, message.WaitsForExpectedNode.With(node, SettlingTime), message.Text{})
+		p.wait(name, message.WaitsForExpectedNode.With(SettlingTime, node), message.Text{})
 		return
 	}
 	if p.restsInLoop(service) {

@@ -48,6 +48,7 @@ func (t *tool) events(ctx context.Context, c *urfave.Context) (int, error) {
 	if err != nil {
 		return exitFailure, err
 	}
+	t.warnIfNoQuorum(ctx)
 	events := page.Events[max(0, len(page.Events)-query.Limit):]
 	print := t.printEvents
 	switch {
@@ -115,6 +116,7 @@ func (t *tool) printLines(events []cluster.Event) error {
 
 func (t *tool) printEvents(events []cluster.Event) error {
 	events = cli.InLocalTime(events)
+	cli.LocalTexts(&events)
 	_, err := io.WriteString(t.out, cli.TimelineAfter(t.shown, events, t.screen().Width))
 	t.shown = append(t.shown, events...)
 	t.shown = t.shown[max(0, len(t.shown)-rememberedEvents):]
@@ -137,6 +139,7 @@ func (t *tool) moves(ctx context.Context, c *urfave.Context) (int, error) {
 	if err != nil {
 		return exitFailure, err
 	}
+	t.warnIfNoQuorum(ctx)
 	moves = moves[max(0, len(moves)-query.Limit):]
 	if c.Bool("json") {
 		return 0, t.printJSON(moves)
@@ -144,6 +147,7 @@ func (t *tool) moves(ctx context.Context, c *urfave.Context) (int, error) {
 	for i := range moves {
 		moves[i].At = moves[i].At.Local()
 	}
+	cli.LocalTexts(&moves)
 	_, err = io.WriteString(t.out, cli.Moves(moves, t.screen().Width))
 	return 0, err
 }

@@ -66,6 +66,7 @@ func (t *tool) print(ctx context.Context, m model, fast bool, every time.Duratio
 
 func (t *tool) ask(ctx context.Context, fast bool) answer {
 	status, remark, err := t.status(ctx, fast)
+	cli.LocalTexts(&status)
 	return answer{status, remark, err}
 }
 

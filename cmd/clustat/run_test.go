@@ -21,8 +21,9 @@ import (
 type daemon struct {
 	socket string
 	status api.Status
-	// staleOnly refuses a linearizable read.
+	// staleOnly refuses a linearizable read; hangs answers no question that it is asked to.
 	staleOnly bool
+	hangs     func(*http.Request) bool
 	// events are given whole when nothing is asked for "after"; later ones follow one by one.
 	events, later []cluster.Event
 }
@@ -74,7 +75,14 @@ func start(t *testing.T, d *daemon) *daemon {
 				Why: message.Words("priority 1 in domain main")},
 				{Node: "node2", Why: message.Words("node2 is left")}}})
 	})
-	server := &http.Server{Handler: mux}
+	mux.HandleFunc("GET "+api.PathMoves, func(w http.ResponseWriter, _ *http.Request) { answer(w, api.Moves{}) })
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.hangs != nil && d.hangs(r) {
+			<-r.Context().Done()
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})}
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	return d
@@ -176,6 +184,58 @@ func TestWithoutALeaderWhatTheNodeKnowsIsShownAndSaidToBe(t *testing.T) {
 	}
 	if out, _, _ := d.call(t.Context(), "-f"); strings.Contains(out, "could not be asked") {
 		t.Errorf("-f asked the cluster:\n%s", out)
+	}
+}
+
+// TestAStatusComesWithinASecond: also where the leader died a moment ago, and a fresh one does not.
+func TestAStatusComesWithinASecond(t *testing.T) {
+	t.Parallel()
+	d := start(t, &daemon{status: alpha(), hangs: func(r *http.Request) bool { return r.FormValue("fresh") != "" }})
+	for _, line := range []string{"", "-l", "-s vm:web"} {
+		begin := time.Now()
+		out, _, code := d.call(t.Context(), line)
+		if took := time.Since(begin); code != 0 || !strings.Contains(out, "vm:web") || took > time.Second {
+			t.Errorf("clustat %s: %d after %s, %q", line, code, took, out)
+		}
+	}
+	// A node that asks the leader for its notes takes another 300 ms.
+	if freshWithin > 600*time.Millisecond {
+		t.Errorf("the cluster is asked for %s, which leaves too little of a second", freshWithin)
+	}
+}
+
+// TestADaemonThatHangsIsAnErrorSoon: none of its own answers is waited for as long as for an act.
+func TestADaemonThatHangsIsAnErrorSoon(t *testing.T) {
+	d := start(t, &daemon{status: alpha(), hangs: func(*http.Request) bool { return true }})
+	for _, line := range []string{"", "-f", "--why vm:web"} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			begin := time.Now()
+			_, errOut, code := d.call(t.Context(), line)
+			if took := time.Since(begin); code != 1 || errOut == "" || took > 8*time.Second {
+				t.Errorf("clustat %s: %d after %s, %q", line, code, took, errOut)
+			}
+		})
+	}
+}
+
+// TestWithoutQuorumEveryAnswerSaysSo: what is shown may be out of date.
+func TestWithoutQuorumEveryAnswerSaysSo(t *testing.T) {
+	for _, quorate := range []bool{true, false} {
+		status := alpha()
+		status.Quorate = quorate
+		d := start(t, &daemon{status: status, events: []cluster.Event{event(1, "vm:web", "first")}})
+		for _, line := range []string{"--events", "--events -s vm:web", "--events --json", "--moves", "--moves --json",
+			"--why vm:web"} {
+			_, errOut, code := d.call(t.Context(), line)
+			told := strings.HasPrefix(errOut, "NO QUORUM: what follows is what node1 last knew; ")
+			if code != 0 || told == quorate || quorate && errOut != "" {
+				t.Errorf("clustat %s, quorum %t: %d, %q", line, quorate, code, errOut)
+			}
+		}
+		if out, _, _ := d.call(t.Context(), ""); strings.Contains(out, "Inquorate") == quorate {
+			t.Errorf("clustat, quorum %t:\n%s", quorate, out)
+		}
 	}
 }
 

@@ -17,9 +17,15 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// freshWithin bounds how long the cluster is asked before what this node knows has to do: a
-// status is answered within a second, also at the moment when the leader dies.
-const freshWithin = 800 * time.Millisecond
+const (
+	// freshWithin bounds how long the cluster is asked before what this node knows has to do: with
+	// the 300 ms in which a node asks the leader for its notes, a status is answered within a second,
+	// also at the moment when the leader dies.
+	freshWithin = 500 * time.Millisecond
+	// knownWithin bounds what a daemon answers from what it knows itself. It is longer than a second:
+	// a late answer of a busy host is better than none, and a daemon that hangs is an error soon.
+	knownWithin = 2 * time.Second
+)
 
 // act does what the options ask for.
 func (t *tool) act(ctx context.Context, c *urfave.Context) (int, error) {
@@ -66,11 +72,13 @@ func (t *tool) act(ctx context.Context, c *urfave.Context) (int, error) {
 
 // why explains where a service is.
 func (t *tool) why(ctx context.Context, name string, asJSON bool) (int, error) {
-	explanation, err := t.client.Why(ctx, name)
+	limited, cancel := context.WithTimeout(ctx, knownWithin)
+	defer cancel()
+	explanation, err := t.client.Why(limited, name)
 	var failure api.Failure
 	if errors.As(err, &failure) && failure.Code == "unknown_service" {
 		hint := ""
-		if status, err := t.client.Status(ctx, false); err == nil {
+		if status, err := t.client.Status(limited, false); err == nil {
 			hint = cli.ServiceHint(status, name)
 		}
 		return exitNotFound, fmt.Errorf("%s: Service does not exist.%s", name, hint)
@@ -81,10 +89,11 @@ func (t *tool) why(ctx context.Context, name string, asJSON bool) (int, error) {
 	if asJSON {
 		return 0, t.printJSON(explanation)
 	}
-	if status, err := t.client.Status(ctx, false); err == nil && !status.Quorate {
+	if status, err := t.client.Status(limited, false); err == nil && !status.Quorate {
 		fmt.Fprintf(t.errOut, "NO QUORUM: what follows is what %s last knew; nothing is done before a majority of the "+
 			"voters is in touch.\n", status.Local)
 	}
+	cli.LocalTexts(&explanation)
 	io.WriteString(t.errOut, cli.Remark(explanation.Ground, t.screen().Width))
 	if explanation.Decision != nil {
 		decision := cli.InLocalTime([]cluster.Event{*explanation.Decision})[0]
@@ -114,6 +123,9 @@ func (t *tool) show(c *urfave.Context, status api.Status, remark string) (int, e
 	screen := t.screen()
 	view.Remark, view.Width, view.Terminal = remark, screen.Width, screen.Terminal && !view.Classic
 	view.Colour = screen.Colour && !view.Classic
+	if !c.Bool("json") {
+		cli.LocalTexts(&status)
+	}
 	switch {
 	case c.Bool("json"):
 		return code, t.printJSON(pick(status, view))
@@ -166,7 +178,7 @@ func serviceExit(service api.Service) int {
 // remark says so.
 func (t *tool) status(ctx context.Context, fast bool) (api.Status, string, error) {
 	if fast {
-		status, err := t.statusOf(ctx, false)
+		status, err := t.knownStatus(ctx)
 		return status, "", err
 	}
 	limited, cancel := context.WithTimeout(ctx, freshWithin)
@@ -176,7 +188,7 @@ func (t *tool) status(ctx context.Context, fast bool) (api.Status, string, error
 		return status, "", err
 	}
 	why := err
-	status, err = t.statusOf(ctx, false)
+	status, err = t.knownStatus(ctx)
 	if err != nil {
 		return status, "", err
 	}
@@ -185,6 +197,22 @@ func (t *tool) status(ctx context.Context, fast bool) (api.Status, string, error
 		remark = "The cluster could not be asked (" + why.Error() + "). Shown is what " + status.Local + " knows."
 	}
 	return status, remark, nil
+}
+
+// knownStatus is what the node that is asked knows by itself.
+func (t *tool) knownStatus(ctx context.Context) (api.Status, error) {
+	limited, cancel := context.WithTimeout(ctx, knownWithin)
+	defer cancel()
+	return t.statusOf(limited, false)
+}
+
+// warnIfNoQuorum says, before something is shown, that it may be out of date.
+func (t *tool) warnIfNoQuorum(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, knownWithin)
+	defer cancel()
+	if status, err := t.client.Status(limited, false); err == nil {
+		io.WriteString(t.errOut, cli.NoQuorum(status))
+	}
 }
 
 // statusOf asks for the status; at length, where services would go next is part of it.

@@ -149,8 +149,10 @@ func changeNode(c *urfave.Context, op string, wait time.Duration) error {
 func waitLeft(ctx context.Context, client *api.Client, name string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	var failed error
 	for {
 		status, err := client.Status(ctx, false)
+		failed = unlessOver(ctx, err, failed)
 		if err == nil {
 			for _, n := range status.Nodes {
 				if n.Name == name && n.State == "left" {
@@ -161,10 +163,27 @@ func waitLeft(ctx context.Context, client *api.Client, name string, wait time.Du
 		}
 		select {
 		case <-ctx.Done():
+			if failed != nil {
+				return unasked(name, wait, failed)
+			}
 			return fmt.Errorf("node %s still holds services after %s; see `clustat` for what it waits for", name, wait)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// unlessOver is how the last question went that was not cut off by the end of the wait.
+func unlessOver(ctx context.Context, err, before error) error {
+	if err != nil && ctx.Err() != nil {
+		return before
+	}
+	return err
+}
+
+// unasked says at the end of a wait that nobody could tell how far it is.
+func unasked(name string, wait time.Duration, failed error) error {
+	return fmt.Errorf("after %s it is not known whether node %s still holds services: %w. Look with `clustat` there or "+
+		"on another node", wait, name, failed)
 }
 
 func listNodes(c *urfave.Context) error {
@@ -176,7 +195,7 @@ func listNodes(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	command.WarnWithoutQuorum(status)
+	command.WarnWithoutQuorum(c, status)
 	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "NODE\tSTATE\tROLE\tADDRESS\tVERSION\tFENCING")
 	for _, n := range status.Nodes {

@@ -28,6 +28,7 @@ func listAlerts(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	command.WarnIfNoQuorum(c, client)
 	list, err := client.Alerts(c.Context)
 	if err != nil {
 		return err

@@ -319,6 +319,7 @@ func diffVersions(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	command.WarnIfNoQuorum(c, client)
 	reply, err := client.CompareConfig(c.Context, versions[0], versions[1])
 	if err != nil {
 		return err
@@ -357,6 +358,7 @@ func configHistory(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	command.WarnIfNoQuorum(c, client)
 	history, err := client.ConfigHistory(c.Context)
 	if err != nil {
 		return err

@@ -114,7 +114,7 @@ func fenceStatus(c *urfave.Context) error {
 	if c.Bool("json") {
 		return command.PrintJSON(status)
 	}
-	fmt.Print(cli.FenceStatus(status, cli.ScreenOf(os.Stdout).Width))
+	fmt.Print(cli.FenceStatus(cli.FenceInLocalTime(status), cli.ScreenOf(os.Stdout).Width))
 	return nil
 }
 
@@ -123,6 +123,7 @@ func fenceHistory(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	command.WarnIfNoQuorum(c, client)
 	history, err := client.FenceHistory(c.Context, c.Args().First())
 	if err != nil {
 		return err
@@ -130,7 +131,7 @@ func fenceHistory(c *urfave.Context) error {
 	if c.Bool("json") {
 		return command.PrintJSON(history)
 	}
-	fmt.Print(cli.FenceHistory(history, cli.ScreenOf(os.Stdout).Width))
+	fmt.Print(cli.FenceHistory(cli.FenceHistoryInLocalTime(history), cli.ScreenOf(os.Stdout).Width))
 	return nil
 }
 
@@ -187,7 +188,7 @@ func fenceNode(c *urfave.Context) error {
 	case op == api.FenceOn:
 		return fenceByHand(c, asked, name+" was given power; it takes services again once it has booted.")
 	case c.Duration("wait") == 0:
-		return fenceByHand(c, asked, "The fence intent for "+name+" is in the log; watch it with clustat --events.")
+		return fenceByHand(c, asked, "Fencing of "+name+" was requested; watch it with clustat --events.")
 	}
 	asked.ID, asked.Reason = api.NewRequestID(), c.String("reason")
 	before, err := lastRecord(c.Context, client, name)
@@ -251,7 +252,8 @@ func fenceEnd(c *urfave.Context, client *api.Client, name string, before uint64)
 			if c.Bool("json") {
 				return command.PrintJSON(history.Records[n-1])
 			}
-			fmt.Print(cli.FenceHistory(api.FenceHistory{Records: history.Records[n-1:]}, cli.ScreenOf(os.Stdout).Width))
+			last := cli.FenceHistoryInLocalTime(api.FenceHistory{Records: history.Records[n-1:]})
+			fmt.Print(cli.FenceHistory(last, cli.ScreenOf(os.Stdout).Width))
 			return nil
 		}
 		select {
@@ -281,7 +283,7 @@ func fenceConfirm(c *urfave.Context) error {
 	if _, err := fenceNodeIn(status, name); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "If %s still runs, its VMs will run TWICE and destroy their disks.\nMake sure that the "+
+	fmt.Fprintf(os.Stderr, "If %s still runs, its VMs will run twice and corrupt their disks.\nMake sure that the "+
 		"machine has no power. Type its name to confirm: ", name)
 	if err := typed(name); err != nil {
 		return err

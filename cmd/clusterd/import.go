@@ -186,7 +186,8 @@ func (i importRun) tell(path string, report *importing.Report, source string) er
 	return errors.Join(report.Write(file, source), file.Close())
 }
 
-// absolute makes a folder's path mean the same in a document that lies elsewhere. No folder stays none.
+// absolute makes a folder's path mean the same in a document that lies elsewhere. No folder stays
+// none.
 func absolute(folder string) (string, error) {
 	if folder == "" {
 		return "", nil

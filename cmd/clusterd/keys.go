@@ -7,6 +7,7 @@ import (
 
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/cli"
 )
 
 func keysCommand() *urfave.Command {
@@ -74,11 +75,14 @@ func changeKeys(c *urfave.Context, request api.KeysRequest) error {
 	if err != nil {
 		return err
 	}
+	if request.Op == api.AuthorityStatus {
+		command.WarnIfNoQuorum(c, client)
+	}
 	request.ID, request.Reason = api.NewRequestID(), c.String("reason")
 	reply, err := client.ChangeKeys(c.Context, request)
 	if err != nil {
 		return err
 	}
-	fmt.Println(reply.Text)
+	fmt.Println(cli.LocalText(reply.Text))
 	return nil
 }

@@ -47,7 +47,7 @@ func orderCommands(reason urfave.Flag) []*urfave.Command {
 		return nil
 	}
 	return []*urfave.Command{
-		{Name: "standby", Usage: "let a node take no services, and move its services away live where that can be; it " +
+		{Name: "standby", Usage: "keep new services off a node and live-migrate the ones on it where possible; it " +
 			"stays a member", ArgsUsage: "NODE",
 			Flags: append(plan, wait, reason), Action: order(cluster.OrderStandby)},
 		{Name: "drain", Usage: "empty a node: show the plan, move its services away, tell how far it is", ArgsUsage: "NODE",
@@ -75,6 +75,7 @@ func orderNode(c *urfave.Context, kind cluster.OrderKind) error {
 	if err != nil {
 		return err
 	}
+	cli.LocalTexts(&plan)
 	fmt.Print(cli.Remark(plan.Ground, 80) + planText(plan))
 	if command.DryRun(c) {
 		return nil
@@ -127,9 +128,10 @@ func planText(plan api.DrainReply) string {
 func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	told := ""
+	told, failed := "", error(nil)
 	for {
 		status, err := client.Status(ctx, false)
+		failed = unlessOver(ctx, err, failed)
 		if err == nil {
 			order := orderIn(status, name)
 			switch {
@@ -146,6 +148,9 @@ func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.D
 		}
 		select {
 		case <-ctx.Done():
+			if failed != nil {
+				return unasked(name, wait, failed)
+			}
 			return fmt.Errorf("node %s still holds services after %s; the order stays in force, see `clustat` for "+
 				"what it waits for", name, wait)
 		case <-time.After(500 * time.Millisecond):
@@ -202,7 +207,7 @@ func clusterCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "cluster", Usage: "stop all services in order, and start them again",
 		Subcommands: []*urfave.Command{
-			{Name: "stop", Usage: "stop everything in the reverse order of its start; what is enabled is remembered, also " +
+			{Name: "stop", Usage: "stop all services in reverse start order; what is enabled is remembered, also " +
 				"over a power cut",
 				Flags: append(command.DryRunFlags(), command.YesFlag(), reason,
 					&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until everything is stopped",
@@ -233,6 +238,7 @@ func stopCluster(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
+	cli.LocalTexts(&plan)
 	text := cli.Remark(plan.Ground, 80) + haltText(plan)
 	if command.DryRun(c) {
 		fmt.Print(text + "Nothing was done.\n")

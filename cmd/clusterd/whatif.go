@@ -40,10 +40,12 @@ func askWhatIf(c *urfave.Context, down []string, drain string) error {
 	if err != nil {
 		return err
 	}
+	command.WarnIfNoQuorum(c, client)
 	reply, err := client.WhatIf(c.Context, down, drain)
 	if err != nil {
 		return err
 	}
+	cli.LocalTexts(&reply)
 	fmt.Print(cli.Remark(reply.Ground, 80) + whatIfText(reply))
 	return nil
 }

@@ -42,7 +42,7 @@ func act(ctx context.Context, c *urfave.Context, out, errOut io.Writer, screen c
 	if lockActions[w.action] != "" {
 		return lockDialogue{wish: w, client: client, out: out, errOut: errOut, screen: screen}.run(ctx), nil
 	}
-	if code, err := check(ctx, client, &w, errOut); code != 0 || err != nil {
+	if code, err := check(ctx, client, &w, errOut); err != nil {
 		return code, err
 	}
 	d := dialogue{wish: w, client: client, out: out, screen: screen}
@@ -128,17 +128,14 @@ func check(ctx context.Context, client *api.Client, w *wish, errOut io.Writer) (
 		node, found := cli.FindNode(status, w.member)
 		switch {
 		case !found:
-			fmt.Fprintf(errOut, "'%s' not in membership list%s\n", w.member, dotted(cli.NodeHint(status, w.member)))
-			return 1, nil
+			return 1, fmt.Errorf("'%s' not in membership list%s", w.member, dotted(cli.NodeHint(status, w.member)))
 		case !node.Online && w.action == "migrate":
-			fmt.Fprintf(errOut, "'%s' is offline\n", w.member)
-			return 1, nil
+			return 1, fmt.Errorf("'%s' is offline", w.member)
 		}
 	}
 	if _, found := cli.FindService(status, w.request.Service); !found {
-		fmt.Fprintf(errOut, "%s: %s.%s\n", w.request.Service, cli.CodeText(cli.CodeNoService),
-			cli.ServiceHint(status, w.request.Service))
-		return cli.ExitCode(cli.CodeNoService), nil
+		return cli.ExitCode(cli.CodeNoService), fmt.Errorf("%s: %s.%s", w.request.Service,
+			cli.CodeText(cli.CodeNoService), cli.ServiceHint(status, w.request.Service))
 	}
 	warnWithoutQuorum(status, errOut)
 	return 0, nil
@@ -167,6 +164,20 @@ func dotted(hint string) string {
 		return ""
 	}
 	return "." + hint
+}
+
+// refusedJSON prints an error from before anything was sent as the answer of a request would be.
+func refusedJSON(out io.Writer, err error, exit int) int {
+	code := cli.CodeOf(err)
+	if code == cli.CodeFailure && exit > 128 { // As cli.ExitCode made it.
+		code = exit - 256
+	}
+	problem := err.Error()
+	if advice := api.Advice(err); advice != "" {
+		problem += "\n" + advice
+	}
+	d := dialogue{out: out}
+	return d.printJSON(api.Reply{Code: code, Text: cli.CodeText(code)}, exit, problem)
 }
 
 // exitOf is 1 for a daemon that cannot be reached, as rgmanager's tool had it, and the return

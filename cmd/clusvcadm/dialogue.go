@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // interruptedExit is the shell's code for a program that Ctrl-C ended.
@@ -135,7 +136,10 @@ func (d *dialogue) finished(reply api.Reply) int {
 		d.explain(reply.Why.String())
 		return exit
 	}
-	d.where(reply)
+	// What a success leaves open stands in its reason; where the service runs is told once.
+	if !d.where(reply) || !reply.Why.Is(message.RequestAlreadyUp) {
+		d.explain(reply.Why.String())
+	}
 	if d.screen.Terminal && d.wish.action == "migrate" && reply.Total > 0 {
 		d.print(fmt.Sprintf("total %s, downtime %s\n", cli.Span(reply.Total), cli.Span(reply.Downtime)))
 	}
@@ -143,20 +147,18 @@ func (d *dialogue) finished(reply api.Reply) int {
 }
 
 // where tells the owner after whatever started or moved a service, as a warning when another one
-// was asked for.
-func (d *dialogue) where(reply api.Reply) {
+// was asked for; it reports whether there was something to tell.
+func (d *dialogue) where(reply api.Reply) bool {
 	placing := []string{"enable", "relocate", "restart", "migrate"}
 	if !slices.Contains(placing, d.wish.action) || reply.Code != cli.CodeSuccess || reply.Owner == "" {
-		return
+		return false
 	}
 	warning := ""
 	if d.wish.member != "" && d.wish.member != reply.Owner {
 		warning = "Warning: "
 	}
 	d.print(warning + d.wish.request.Service + " is now running on " + reply.Owner + "\n")
-	if warning != "" {
-		d.explain(reply.Why.String())
-	}
+	return true
 }
 
 // failed tells an end without a reply. A request whose end nobody knows is not called a failure,
@@ -171,7 +173,7 @@ func (d *dialogue) failed(err error) int {
 		return d.printJSON(api.Reply{ID: d.wish.request.ID, Code: code, Text: cli.CodeText(code)}, exit, err.Error())
 	}
 	d.print(cli.CodeText(code) + "\n")
-	d.explain(err.Error())
+	d.explain(strings.TrimPrefix(err.Error(), cli.CodeText(code)+": ")) // The daemon says it too.
 	d.explain(api.Advice(err))
 	if code == cli.CodeOutcomeUnknown {
 		d.explain("It may have been done, and it may still be done. Look with clustat and with clustat --events -s " +
@@ -195,7 +197,7 @@ func (d *dialogue) left(reply api.Reply, how string, exit int) int {
 
 func (d *dialogue) explain(text string) {
 	if text = strings.TrimSpace(text); text != "" {
-		d.print(cli.Wrap(text, "", "", d.screen.Width))
+		d.print(cli.Wrap(cli.LocalText(text), "", "", d.screen.Width))
 	}
 }
 

@@ -62,6 +62,9 @@ func (d lockDialogue) run(ctx context.Context) int {
 
 // failed tells why, where rgmanager's tool only said that.
 func (d lockDialogue) failed(err error) int {
+	if d.wish.json {
+		return refusedJSON(d.out, err, 1)
+	}
 	fmt.Fprintln(d.errOut, lockActions[d.wish.action])
 	io.WriteString(d.errOut, cli.Wrap(err.Error(), "", "", d.screen.Width))
 	if advice := api.Advice(err); advice != "" {

@@ -121,6 +121,9 @@ func run(ctx context.Context, arguments []string, out, errOut io.Writer, screen 
 	if err == nil {
 		err = app.Run(append([]string{"clusvcadm"}, words...))
 	}
+	if err != nil && asJSON(arguments) {
+		return refusedJSON(out, err, max(code, 1))
+	}
 	if err != nil {
 		fmt.Fprintln(errOut, err)
 		if advice := api.Advice(err); advice != "" {
@@ -132,6 +135,13 @@ func run(ctx context.Context, arguments []string, out, errOut io.Writer, screen 
 		return max(code, 1)
 	}
 	return code
+}
+
+// asJSON reports whether a program reads the answer. The words are looked at as they were given:
+// what is wrong with them is an answer too.
+func asJSON(arguments []string) bool {
+	quiet := slices.Contains(arguments, "-q") || slices.Contains(arguments, "--quiet")
+	return slices.Contains(arguments, "--json") && !quiet
 }
 
 // wish is what the command line asks for.

@@ -38,6 +38,7 @@ func (d *dialogue) rehearse(ctx context.Context) int {
 		return exit
 	}
 	width := d.screen.Width
+	cli.LocalTexts(&rehearsal)
 	d.print(dryRunText + cli.Remark(rehearsal.Ground, width) + cli.Rehearsal(rehearsal.Rehearsal, width) +
 		cli.Foresight(rehearsal.Foresight, d.wish.member, width))
 	return exit

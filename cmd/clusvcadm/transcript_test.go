@@ -89,6 +89,35 @@ func TestTranscriptOfEveryReturnCode(t *testing.T) {
 	told.compare(t, "return-codes.txt")
 }
 
+// TestTranscriptOfSuccessesWithAReason: a success may leave something open, which is told once.
+func TestTranscriptOfSuccessesWithAReason(t *testing.T) {
+	var told transcript
+	left := message.StateLeftBehind.With("node2", "/var/lib/libvirt/qemu/nvram/web.fd", "node1")
+	for _, c := range []struct {
+		line  string
+		reply api.Reply
+	}{
+		{"-e vm:web", api.Reply{Owner: "node2", Why: left}},
+		{"-e vm:web -m node1", api.Reply{Owner: "node2", Why: message.RequestDoneUnwatched.With("node2", left)}},
+		{"-e vm:web", api.Reply{Owner: "node1", Why: message.RequestAlreadyUp.With("node1")}},
+		{"-s vm:web", api.Reply{Why: message.StopAsksOthers.With("node1", []string{"node2", "node3"})}},
+		{"-s vm:web", api.Reply{Why: message.RequestStopsNothing.With()}},
+		{"-d vm:web", api.Reply{Why: message.StopAsksOthers.With("node1", []string{"node2", "node3"})}},
+		{"-R vm:web", api.Reply{Owner: "node2", Why: message.RequestRestartedElsewhere.With("node2", "node1",
+			message.TroubleOfStart.With("node1", message.Text{}))}},
+		{"-r vm:web", api.Reply{Owner: "node2", Why: left}},
+		{"-M vm:web -m node2", api.Reply{Owner: "node2", Why: left}},
+		{"-e vm:web", api.Reply{Code: cli.CodeRunning, Owner: "node1",
+			Why: message.ServiceRunsAlready.With("vm:web", "node1")}},
+		{"-qe vm:web", api.Reply{Owner: "node2", Why: left}},
+	} {
+		c.reply.Done = true
+		out, errOut, exit := start(t, c.reply).call(t.Context(), c.line, cli.Screen{})
+		told.typed(c.line, out, errOut, exit)
+	}
+	told.compare(t, "successes.txt")
+}
+
 func TestTranscriptOfWhatIsNotSent(t *testing.T) {
 	var told transcript
 	for _, line := range []string{
@@ -96,6 +125,8 @@ func TestTranscriptOfWhatIsNotSent(t *testing.T) {
 		"-e service:shp", "-e vm:web -F -m node1",
 		"-x", "-e", "vm:web", "--relocat vm:web", "-d vm:web --for 2h", "-Z vm:web --for 0s", "-Z vm:web --for soon",
 		"-e vm:web --wait -1s",
+		"-M vm:web --json", "-M vm:web -m nod2 --json", "-M vm:web -m node3 --json", "-e vm:wbe --json", "-x --json",
+		"-e vm:web --wait -1s --json",
 	} {
 		d := start(t, api.Reply{Done: true})
 		out, errOut, code := d.call(t.Context(), line, cli.Screen{})
@@ -120,8 +151,10 @@ func TestTranscriptOfRefusals(t *testing.T) {
 		d.failure = &failure
 		out, errOut, code := d.call(t.Context(), "-d vm:web", cli.Screen{})
 		told.typed("-d vm:web", out, errOut, code)
-		out, errOut, code = d.call(t.Context(), "-l", cli.Screen{})
-		told.typed("-l", out, errOut, code)
+		for _, line := range []string{"-l", "-l --json"} {
+			out, errOut, code = d.call(t.Context(), line, cli.Screen{})
+			told.typed(line, out, errOut, code)
+		}
 	}
 	told.compare(t, "refusals.txt")
 }

@@ -110,11 +110,35 @@ func TestStatusWithoutQuorumAndSimulated(t *testing.T) {
 }
 
 func TestStatusFitsInto80Columns(t *testing.T) {
-	for _, long := range []bool{false, true} {
-		for line := range strings.SplitSeq(Status(alpha(), View{Width: 80, Long: long}), "\n") {
+	for _, view := range []View{{Terminal: true}, {Terminal: true, Long: true}, {Classic: true},
+		{Classic: true, Long: true}} {
+		view.Width = 80
+		for line := range strings.SplitSeq(Status(alpha(), view), "\n") {
 			if utf8.RuneCountInString(line) > 80 {
 				t.Errorf("%d columns: %s", utf8.RuneCountInString(line), line)
 			}
+		}
+	}
+}
+
+// TestWhatWasOrderedAndUnprotectedStandWithTheMember: a row without room for them drops neither.
+func TestWhatWasOrderedAndUnprotectedStandWithTheMember(t *testing.T) {
+	status := api.Status{Quorate: true, Nodes: []api.Node{{Name: "node5.rack-b.site-two.example.com", ID: 5,
+		State: "online", Online: true, Leader: true, Local: true, Unprotected: "its BMC does not answer",
+		Order: &api.NodeOrder{Order: "drain", Holds: []string{"vm:a", "vm:b"}}}}}
+	const flags = "Online, Local, rgmanager, Leader"
+	indent := strings.Repeat(" ", 40)
+	for _, c := range []struct {
+		view View
+		want string
+	}{
+		{View{Terminal: true}, flags + ",\n" + indent + "drain (2 left), unprotected\n"},
+		{View{}, flags + ", drain (2 left), unprotected\n"},
+		{View{Classic: true}, flags + "\n"},
+	} {
+		c.view.Width = 80
+		if got := memberTable(status, c.view); !strings.HasSuffix(got, " "+c.want) {
+			t.Errorf("%+v:\n%s", c.view, got)
 		}
 	}
 }

@@ -112,16 +112,17 @@ func memberTable(status api.Status, view View) string {
 	row("------ ----", "----", "------")
 	for _, node := range status.Nodes {
 		if view.Node == "" || node.Name == view.Node {
-			line := fmt.Sprintf(" %s %4d %s\n", cut(clean(node.Name), width), node.ID, memberFlags(node, view.Width-width-7))
+			line := fmt.Sprintf(" %s %4d %s\n", cut(clean(node.Name), width), node.ID, memberFlags(node, view, width+7))
 			out.WriteString(view.painted(memberColour(node), line))
 		}
 	}
 	return out.String()
 }
 
-// memberFlags are rgmanager's words in rgmanager's order, then our own. What was ordered and
-// "unprotected" are left to the notes, which tell of both, where the row has no room for them.
-func memberFlags(node api.Node, room int) string {
+// memberFlags are rgmanager's words in rgmanager's order, then our own. Where the row has no room
+// for what was ordered and "unprotected", a terminal shows them below, a pipe has no edge, and
+// rgmanager's form leaves them to the notes.
+func memberFlags(node api.Node, view View, begin int) string {
 	flags := []string{"Offline"}
 	if node.Online {
 		flags[0] = "Online"
@@ -139,10 +140,17 @@ func memberFlags(node api.Node, room int) string {
 	add(node.State != "" && node.State != "online", clean(node.State))
 	add(!node.Hung.IsZero(), "hypervisor hung")
 	text := strings.Join(flags, ", ")
+	used := len(text)
 	for _, flag := range []string{orderFlag(node.Order), unprotectedFlag(node)} {
-		if flag != "" && len(text)+len(", ")+len(flag) <= room {
-			text += ", " + flag
+		switch fits := used+len(", ")+len(flag) < view.Width-begin; {
+		case flag == "" || !fits && view.Classic:
+			continue
+		case !fits && view.Terminal:
+			text, used = text+",\n"+strings.Repeat(" ", begin), 0
+		default:
+			text, used = text+", ", used+len(", ")
 		}
+		text, used = text+flag, used+len(flag)
 	}
 	return text
 }

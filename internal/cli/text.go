@@ -5,7 +5,17 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/clusterd/clusterd/internal/api"
 )
+
+// NoQuorum is the line in front of what a node without quorum shows: it may be out of date.
+func NoQuorum(status api.Status) string {
+	if status.Quorate {
+		return ""
+	}
+	return "NO QUORUM: what follows is what " + status.Local + " last knew; it may be out of date. See clustat.\n"
+}
 
 // Wrap breaks text into lines of at most width columns. The first line starts with first, all
 // further ones with rest. A word that is longer than a line stands on its own.

@@ -35,9 +35,9 @@ func (vm Imported) mayCome(title, node string) error {
 	if !vm.ForgetsTPM {
 		return nil
 	}
-	return server.Refuse(http.StatusConflict, "refused", "%s runs on %s with an emulated TPM. libvirt deletes the TPM's state "+
-		"when a VM ends of which it keeps no definition, and the keys in it are lost. Shut it down and import it then: "+
-		"`virsh shutdown %s`", title, node, title)
+	return server.Refuse(http.StatusConflict, "refused", "%s runs on %s with an emulated TPM. libvirt deletes the TPM's "+
+		"state when a VM ends of which it keeps no definition, and the keys in it are lost. Shut it down and import it "+
+		"then: `virsh shutdown %s`", title, node, title)
 }
 
 // importVM adds an existing VM to the document and then removes libvirt's

@@ -73,7 +73,7 @@ func questionsToAll(version uint64, text string) []question {
 		post(api.PathClient, api.ClientRequest{User: "eve", Role: "archangel"}),
 		post(api.PathAlerts, api.AlertTest{Name: "desk"}), post(api.PathAlerts, api.AlertTest{Name: "pager"}),
 		post(api.PathLock, api.LockRequest{Op: "no-such"}),
-		post(api.PathPage, api.PageRequest{Role: "viewer"}),
+		post(api.PathPage, api.PageRequest{Role: "viewer"}), post(api.PathPageLogout, api.PageLogout{Name: "nobody"}),
 	}
 }
 
@@ -122,7 +122,8 @@ var pathsOfTheInterface = map[string]string{
 	"PathImport": api.PathImport, "PathDoctor": api.PathDoctor, "PathFence": api.PathFence,
 	"PathFenceHistory": api.PathFenceHistory, "PathBackup": api.PathBackup, "PathDoor": api.PathDoor,
 	"PathClient": api.PathClient, "PathAlerts": api.PathAlerts, "PathLock": api.PathLock, "PathAudit": api.PathAudit,
-	"PathPage": api.PathPage, "PathServices": api.PathServices, "PathView": api.PathView, "PathWhatIf": api.PathWhatIf,
+	"PathPage": api.PathPage, "PathPageLogout": api.PathPageLogout, "PathServices": api.PathServices,
+	"PathView": api.PathView, "PathWhatIf": api.PathWhatIf,
 }
 
 // lockedBuffer is one that all daemons write to.

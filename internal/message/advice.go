@@ -66,7 +66,7 @@ var (
 		"make room on a member of its domain, or change the domain; it moves by itself then")
 	DoMoveOrChangeRule = New("do-move-or-change-rule", "move one of the two, or change the rule")
 	DoMoveObstacle     = New("do-move-obstacle",
-		"{service} is in its way on {node}, where an administrator put it: `{command}` makes room")
+		"{service} blocks it on {node}, where an administrator put it: `{command}` makes room")
 	DoMoveObstacles   = New("do-move-obstacles", "make room for it: {commands}")
 	DoNothingForMove  = New("do-nothing-for-move", "it moves there by itself when that is over")
 	DoNothingForLeave = New("do-nothing-for-leave", "it goes by itself when a legal node is there")

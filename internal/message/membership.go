@@ -14,6 +14,7 @@ var (
 
 // A machine joins, or is removed.
 var (
+	NodeFounded     = New("node-founded", "founded the cluster; waiting for its daemon")
 	NodeJoined      = New("node-joined", "joined with a token; waiting for its daemon")
 	NodeRemoved     = New("node-removed", "removed from the cluster; its key is no longer accepted[: {reason}]")
 	RemoveNodeInUse = New("remove-node-in-use", "{node} may be running {service}; "+

@@ -23,7 +23,7 @@ var (
 // A node comes into work.
 var (
 	NodeStarted = New("node-started", "its daemon started and checks what runs here[; {loop}]")
-	NodeBooted  = New("node-booted", "the machine booted anew; its daemon checks what runs here[; {loop}]")
+	NodeBooted  = New("node-booted", "the machine rebooted; its daemon checks what runs here[; {loop}]")
 	// NodeRestartLoop: its daemon restarts again and again, which is reported at each doubling.
 	NodeRestartLoop = New("node-restart-loop", "{restarts}, and the next start that is reported is number {next}")
 	NodeRestarted   = New("node-restarted", "the daemon of {node} restarted")
@@ -32,7 +32,7 @@ var (
 	HolderNotInInventory = New("holder-not-in-inventory", "the inventory does not list it")
 	// NodeShowsNewBoot and BootReplaced: what ran on the old boot is over.
 	NodeShowsNewBoot = New("node-shows-new-boot", "the machine shows a new boot")
-	BootReplaced     = New("boot-replaced", "the machine booted anew")
+	BootReplaced     = New("boot-replaced", "the machine rebooted")
 	FenceEndedByBoot = New("fence-ended-by-boot",
 		"the machine shows a new boot: the fence intent for its old boot is closed")
 	// ServiceProvenGone: a service that was removed from the document has no holder left.
@@ -41,7 +41,10 @@ var (
 
 // A node goes on purpose.
 var (
-	LeaveNotOnline   = New("leave-not-online", "{node} is not online")
+	LeaveNotOnline = New("leave-not-online", "{node} is not online")
+	LeaveUnderWay  = New("leave-under-way", "{node} is leaving already; `clustat` shows what it waits for")
+	LeaveOver      = New("leave-over",
+		"{node} has left already and holds nothing; restart clusterd there to bring it back")
 	LeaveNotBegun    = New("leave-not-begun", "{node} is not leaving")
 	NodeMayRun       = New("node-may-run", "{node} may still be running {service}")
 	NodeLeaving      = New("node-leaving", "hands its services over before it goes")

@@ -56,6 +56,9 @@ var (
 	HookRunsHere  = New("hook-runs-here", "{service} is running here as far as the cluster knows; use clusvcadm")
 	HookNotAsked  = New("hook-not-asked",
 		"{service} is managed by clusterd and nothing asks for it on {node}; use `clusvcadm -e {service} -m {node}`")
+	// HookRunsElsewhere: what brought it here was mostly `virsh migrate`.
+	HookRunsElsewhere = New("hook-runs-elsewhere",
+		"{service} is managed by clusterd and runs on {owner}; move it with `clusvcadm -M {service} -m {node}`")
 	HookVMRemoved = New("hook-vm-removed",
 		"this VM was removed from the cluster but may still be running elsewhere")
 )

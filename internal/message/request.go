@@ -14,8 +14,8 @@ var (
 	RequestElsewhere          = New("request-elsewhere", "it runs on {node}, and not on {target}: {reason}")
 	RequestRestartedElsewhere = New("request-restarted-elsewhere",
 		"it runs on {node} now, and not on {before}: {reason}")
-	RequestTakenByNone   = New("request-taken-by-none", "it runs on {node} again, no other node took it: {nodes}")
-	RequestNoOtherNode   = New("request-no-other-node", "it runs on {node} again, there is no other node")
+	RequestTakenByNone   = New("request-taken-by-none", "it is back on {node}; no other node could start it: {nodes}")
+	RequestNoOtherNode   = New("request-no-other-node", "it is back on {node}; there is no other node")
 	RequestStartedBefore = New("request-started-before", "it was started elsewhere first")
 	// RequestDoneUnwatched: it came up, and its daemon was stopped after that.
 	RequestDoneUnwatched = New("request-done-unwatched",

@@ -182,10 +182,10 @@ var (
 // What the leader has not heard of a node that is online by the log.
 var (
 	NodeDaemonStarting = New("node-daemon-starting", "still starting its daemon")
-	NodeNotHeardYet    = New("node-not-heard-yet", "not heard yet by {leader}, which leads")
+	NodeNotHeardYet    = New("node-not-heard-yet", "not yet heard by the leader, {leader}")
 	// NodeNotHeardSince: what was measured of the node is from before the leader was paused.
-	NodeNotHeardSince = New("node-not-heard-since", "not heard yet since {leader}, which leads, stood still")
-	NodeNotHeardNow   = New("node-not-heard-now", "not heard at present by {leader}, which leads")
+	NodeNotHeardSince = New("node-not-heard-since", "not yet heard since the leader, {leader}, was paused")
+	NodeNotHeardNow   = New("node-not-heard-now", "not heard by the leader, {leader}, at present")
 	NodeLogStill      = New("node-log-still",
-		"heard by {leader}, which leads, and takes nothing of the log at present")
+		"heard by the leader, {leader}, but is not accepting log entries")
 )

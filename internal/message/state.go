@@ -77,24 +77,26 @@ var (
 	DoEndLoop  = New("do-end-loop",
 		"look at its console and its log on {node}; `clusvcadm -d {service}` ends the restarts")
 	TroubleOfStart = New("trouble-of-start", "a start on {node} failed[: {reason}]")
+	// TroubleOfGuest: the word for its reason would say the same again.
+	TroubleOfGuest = New("trouble-of-guest", "it crashed on {node}")
 	TroubleOfCrash = New("trouble-of-crash", "it failed on {node}[: {reason}]")
 	TroubleOfMove  = New("trouble-of-move", "its move to {node} failed[: {reason}]")
 	TroubleOfRoom  = New("trouble-of-room", "it left {node}[: {reason}]")
 	TroubleRetried = New("trouble-retried",
-		"{trouble}; it is tried again at {time}, or when clusterd on {node} has started anew")
+		"{trouble}; the next try is at {time}, or after clusterd on {node} restarts")
 )
 
 // What an administrator ordered for a node.
 var (
 	OrderStandbyBegins = New("order-standby-begins",
 		"on standby: it takes no services, those on it move away live where they can"+
-			"[; from {time} on also by stop and start][: {reason}]")
+			"[; after {time}, services that cannot move live are stopped and restarted elsewhere][: {reason}]")
 	OrderDrainBegins = New("order-drain-begins",
 		"is drained: it takes no services, those on it move away"+
-			"[; from {time} on also by stop and start][: {reason}]")
+			"[; after {time}, services that cannot move live are stopped and restarted elsewhere][: {reason}]")
 	OrderMaintenanceBegins = New("order-maintenance-begins",
 		"goes into maintenance: it takes no services, those on it move away, and once it holds nothing it is not fenced"+
-			"[; from {time} on also by stop and start][: {reason}]")
+			"[; after {time}, services that cannot move live are stopped and restarted elsewhere][: {reason}]")
 	OrderStandby     = New("order-standby", "on standby[ by order of {by}][: {reason}]")
 	OrderDrain       = New("order-drain", "being drained[ by order of {by}][: {reason}]")
 	OrderMaintenance = New("order-maintenance", "in maintenance[ by order of {by}][: {reason}]")
@@ -103,7 +105,7 @@ var (
 // A node whose daemon, or all of it, is silent.
 var (
 	NodeSilentPeersAsked = New("node-silent-peers-asked",
-		"{node} has been silent for {silence}, its peers are asked to reach it")
+		"{node} has been silent for {silence}; checking whether its peers can reach it")
 	NodeSilentLink = New("node-silent-link",
 		"{node} is not heard here but reached by its peers: alive behind a broken link, it is not fenced ({verdict})")
 	NodeSilentUntested = New("node-silent-untested", "nobody could test whether {node} is alive ({verdict})")

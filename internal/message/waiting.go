@@ -10,7 +10,7 @@ var (
 	WaitsForHypervisor   = New("waits-for-hypervisor", "for the hypervisor on {node}, which does not answer")
 	WaitsForNode         = New("waits-for-node", "waits for {node}, which is {reason}")
 	WaitsForExpectedNode = New("waits-for-expected-node",
-		"{node} is expected at any moment and would be its node; another is chosen if it is not there within {limit}")
+		"waiting up to {limit} for {node}, the preferred node")
 	WaitsForRoom      = New("waits-for-room", "waits for room on {node}, which {service} makes by moving live")
 	WaitsForTurn      = New("waits-for-turn", "waits its turn: {starts} are starting, and start_at_once is {limit}")
 	WaitsForTiers     = New("waits-for-tiers", "it is in tier {tier} and waits for {services}")

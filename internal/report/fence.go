@@ -34,7 +34,7 @@ func Unprotected(root *cluster.State, node string) string {
 	if check, asked := root.Checks.Get(device); asked {
 		return "fence device " + device + ": " + Distrust(root, node, device, check)
 	}
-	return "fence device " + device + " was not asked yet"
+	return "fence device " + device + " has not been checked yet"
 }
 
 // Distrust says why a device's last answer is not enough to fence the node

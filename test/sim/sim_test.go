@@ -214,7 +214,7 @@ func TestNothingRestsOnSleep(t *testing.T) {
 // TestHistoriesAreEventful: a simulation in which nothing happens finds nothing.
 func TestHistoriesAreEventful(t *testing.T) {
 	wanted := map[string]int{
-		"confirmed off by": 0, "fence attempt by": 0, "booted anew": 0, "moved live": 0, "did not end clean": 0,
+		"confirmed off by": 0, "fence attempt by": 0, "the machine rebooted": 0, "moved live": 0, "did not end clean": 0,
 		"both ends of the migration are asked": 0, "is out of the migration": 0, "the migration is undone": 0,
 		"start failed": 0, "the guest crashed": 0,
 		"disappeared from": 0, "fails back live": 0, "the result of the start is unknown": 0,

@@ -121,30 +121,39 @@ func ExistingSettings(c *urfave.Context) error {
 
 // Agreed asks before something that ends services, where a person can answer.
 func Agreed(c *urfave.Context, question string) error {
-	if c.Bool("yes") || !term.IsTerminal(int(os.Stdin.Fd())) || !cli.ScreenOf(os.Stdout).Terminal {
+	if c.Bool("yes") {
 		return nil
 	}
-	fmt.Print(question + " [y/N] ")
-	answer, _ := bufio.NewReader(io.LimitReader(os.Stdin, 100)).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
+	switch answer, there := Ask(question + " [y/N] "); strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil
+	default:
+		if !there {
+			return nil
+		}
 	}
 	return ErrRefused
 }
 
-// WarnWithoutQuorum says, before something is shown, that it may be out of date.
-func WarnWithoutQuorum(status api.Status) {
-	if !status.Quorate {
-		fmt.Fprintf(os.Stderr, "NO QUORUM: what follows is what %s last knew; it may be out of date. See clustat.\n",
-			status.Local)
+// Ask puts a question to the person at the terminal, if there is one. It is a variable for tests.
+var Ask = func(question string) (answer string, there bool) {
+	if !term.IsTerminal(int(os.Stdin.Fd())) || !cli.ScreenOf(os.Stdout).Terminal {
+		return "", false
 	}
+	fmt.Print(question)
+	answer, _ = bufio.NewReader(io.LimitReader(os.Stdin, 100)).ReadString('\n')
+	return answer, true
+}
+
+// WarnWithoutQuorum says, before something is shown, that it may be out of date.
+func WarnWithoutQuorum(c *urfave.Context, status api.Status) {
+	io.WriteString(c.App.ErrWriter, cli.NoQuorum(status))
 }
 
 // WarnIfNoQuorum asks for that first.
 func WarnIfNoQuorum(c *urfave.Context, client *api.Client) {
 	if status, err := client.Status(c.Context, false); err == nil {
-		WarnWithoutQuorum(status)
+		WarnWithoutQuorum(c, status)
 	}
 }
 

@@ -6,7 +6,7 @@ func All() []Mutant {
 	for _, of := range [][]Mutant{holders, incarnations(), unknowns, majority(), migrations, oldLeaders,
 		acknowledged(), lostLogs(), otherLogs(), brake(), disks(), ranOn, trees(), between, levels(), guards(), onlyFaults,
 		hypervisorsAlone, networksAlone, peopleAlone(), places, keys, strangers, ports, admitted, entrances,
-		documents, imports} {
+		documents, imports, commands} {
 		list = append(list, of...)
 	}
 	return list

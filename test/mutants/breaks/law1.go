@@ -113,8 +113,8 @@ var holders = []Mutant{
 	{
 		Name: "door-is-open-for-all", Law: "L1", Broken: "the doorkeeper lets a managed VM come up without an open intent",
 		Edits: []Edit{{work,
-			"false, message.HookNotAsked.With(",
-			"service.Intent == nil, message.HookNotAsked.With("}},
+			"\t\treturn name, false, why\n",
+			"\t\treturn name, service.Intent == nil, why\n"}},
 		Nets: []Net{Simulation, tests("cluster", "^TestTheDoor")}, Faults: []string{"autostart"},
 	},
 	{
