@@ -72,8 +72,7 @@ func webLogout(c *urfave.Context) error {
 	if c.Bool("json") {
 		return command.PrintJSON(reply)
 	}
-	fmt.Printf("%s: %d visits ended, and %d login links that nobody had used. "+
-		"Other nodes' pages have visits of their own\n",
+	fmt.Printf("On %s, visits ended: %d, unused login links dropped: %d. Each node's page has visits of its own\n",
 		cli.Clean(reply.Node), reply.Visits, reply.Links)
 	return nil
 }

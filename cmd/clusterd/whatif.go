@@ -78,7 +78,7 @@ func whatIfText(reply api.WhatIfReply) string {
 	case len(reply.Steps) == 0:
 		out.WriteString("Nothing would happen to any service.\n")
 	case reply.Others > 0:
-		fmt.Fprintf(&out, "%s left as it is.\n", counted(reply.Others))
+		fmt.Fprintf(&out, "%s not affected.\n", counted(reply.Others))
 	}
 	for _, room := range reply.Rooms {
 		fmt.Fprintf(&out, "%s would have %s of memory free of %s.\n", room.Node, room.Free, room.Memory)

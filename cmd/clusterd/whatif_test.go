@@ -24,7 +24,7 @@ vm:a, now on node1: moves live to node2
 vm:b: is started on node2
 vm:c, now on node1: has no other place: no node may run it
     it would fit on node1 once that is back
-2 services are left as it is.
+2 services are not affected.
 node2 would have 1 GiB of memory free of 32 GiB.
 `
 	if got := whatIfText(reply); got != want {

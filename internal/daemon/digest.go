@@ -109,9 +109,11 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 		d.warnings.set("state", fmt.Sprintf("the State of %s at index %d is not that of %s, and it is not known which is "+
 			"right, since no State is that of more than half of the voters: bring the other nodes up, and compare the logs",
 			d.name, root.Index, verdict.doubt))
-	case verdict.odd && d.lostElsewhere(root):
-		d.warnings.set("state", fmt.Sprintf("the State of %s at index %d is not that of the others; it begins anew once the "+
-			"node that has lost its log holds it again", d.name, root.Index))
+	case verdict.odd && len(othersWithoutLog(root, d.name)) > 0:
+		lost := strings.Join(othersWithoutLog(root, d.name), ", ")
+		d.warnings.set("state", fmt.Sprintf("the State of %s at index %d is not that of %s; it begins anew once %s, which "+
+			"lost its log, holds it again: bring it up, or take it out (`clusterd node remove`)", d.name, root.Index,
+			verdict.others, lost))
 		return false
 	case verdict.odd:
 		d.loseLog(message.StateDiffers.With(d.name, root.Index, verdict.others, mine[:min(len(mine), digestShown)],
@@ -148,11 +150,15 @@ func votersAmong(members []quorum.Member) []string {
 	return names
 }
 
-// lostElsewhere reports whether another voter is without its log: one at a time may be.
-func (d *Daemon) lostElsewhere(root *cluster.State) bool {
-	return slices.ContainsFunc(root.Nodes.Rows(), func(n *cluster.Member) bool {
-		return n.Name != d.name && n.LogLost != 0
-	})
+// othersWithoutLog are the other nodes that lost their logs and do not hold them again: one at a
+// time may begin anew.
+func othersWithoutLog(root *cluster.State, self string) (names []string) {
+	for _, n := range root.Nodes.Rows() {
+		if n.Name != self && n.LogLost != 0 {
+			names = append(names, n.Name)
+		}
+	}
+	return names
 }
 
 // stateVerdict is what the States of the voters at one index come to.
@@ -188,8 +194,8 @@ func weighStates(told map[string]string, voters []string, self, leader string) s
 	switch {
 	case len(differ) == 0:
 		return stateVerdict{told: len(voters) == 1}
-	case len(voters) == 2 && self != leader && told[leader] != "":
-		return stateVerdict{told: true, odd: true, right: told[leader], others: leader}
+	case len(voters) == 2 && told[leader] != "":
+		return stateVerdict{told: true, odd: self != leader, right: told[leader], others: leader}
 	}
 	return stateVerdict{doubt: strings.Join(differ, ", ")}
 }

@@ -59,7 +59,7 @@ func TestWhichStateIsRight(t *testing.T) {
 	if got := weighStates(two, []string{"a", "b"}, "b", "a"); !got.odd || got.right != "x" {
 		t.Errorf("of two voters the follower's: %+v", got)
 	}
-	if got := weighStates(two, []string{"a", "b"}, "a", "a"); got.odd || got.doubt != "b" {
+	if got := weighStates(two, []string{"a", "b"}, "a", "a"); got != (stateVerdict{told: true, right: "x", others: "a"}) {
 		t.Errorf("of two voters the leader's: %+v", got)
 	}
 }
