@@ -218,9 +218,16 @@ func (o openingDriver) Check(ctx context.Context, device fence.Device) fence.Che
 	if err != nil {
 		return fence.Check{Power: fence.PowerUnknown, Problem: err.Error()}
 	}
-	check := o.Driver.Check(ctx, device)
+	return shownCheck(device, o.Driver.Check(ctx, device))
+}
+
+// shownCheck is an answer of a device without the device's secrets. A UUID stays whole, whatever
+// stands in it: that two boards tell the same one has to be seen (law L3).
+func shownCheck(device fence.Device, check fence.Check) fence.Check {
 	check.Problem = hiding(device)(check.Problem)
-	check.Identity = hiding(device)(check.Identity)
+	if fence.NamesNoMachine(check.Identity) {
+		check.Identity = hiding(device)(check.Identity)
+	}
 	return check
 }
 

@@ -293,3 +293,17 @@ func TestACredentialIsReadWhereItIsUsed(t *testing.T) {
 		t.Errorf("a missing credential: %v", err)
 	}
 }
+
+// TestAPasswordHidesNoUUID: a BMC's password may stand in the UUID that it tells, by chance. What
+// it says beside that is told without the password.
+func TestAPasswordHidesNoUUID(t *testing.T) {
+	const uuid = "4c4c4544-0038-5910-8052-b7c04f4e3299"
+	device := fence.Device{Name: "bmc", Driver: fence.DriverIPMI, Password: "8052"}
+	check := shownCheck(device, fence.Check{Identity: uuid, Problem: "no user with 8052"})
+	if check.Identity != uuid || strings.Contains(check.Problem, "8052") {
+		t.Errorf("%+v", check)
+	}
+	if check := shownCheck(device, fence.Check{Identity: "host 8052"}); strings.Contains(check.Identity, "8052") {
+		t.Errorf("what is no UUID tells the password: %q", check.Identity)
+	}
+}

@@ -111,6 +111,12 @@ var unknowns = []Mutant{
 		Faults: []string{"twin identities"},
 	},
 	{
+		Name: "a-password-hides-a-twin", Law: "L3", Broken: "a UUID that has a password in it is told in part",
+		Edits: []Edit{{"internal/daemon/sealing.go", "if fence.NamesNoMachine(check.Identity) {",
+			"if check.Identity != \"\" {"}},
+		Nets: []Net{tests("internal/daemon", "^TestAPasswordHidesNoUUID$")},
+	},
+	{
 		Name: "any-bmc-will-do", Law: "L3", Broken: "off is sent to, and believed of, the BMC of another machine",
 		Edits: []Edit{{"fence/power/owner.go", "\treturn a.owns(told)\n",
 			"\tanyones := a.owns(told)\n\tanyones.Fit = true\n\treturn anyones\n"}},
