@@ -92,7 +92,7 @@ endif
 	$(GO) test -vet=off -tags $(TAGS) -timeout 5m ./...
 ifneq ($(ROOT),)
 	@missing="$$($(BIN)/demo -missing-packages)"; test -n "$$missing" || \
-		CLUSTERD_LAB=1 $(GO) test -vet=off -tags $(TAGS) -count=1 -p 1 -timeout 8m -run Lab ./test/lab/smoke ./test/e2e ./agents/ocf
+		CLUSTERD_LAB=1 $(GO) test -vet=off -tags $(TAGS) -count=1 -p 1 -timeout 20m -run Lab ./test/lab/smoke ./test/e2e ./agents/ocf
 else
 	@echo "not root: the tests in the lab were left out; they run with: sudo make test"
 endif
