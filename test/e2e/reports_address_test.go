@@ -23,9 +23,9 @@ const (
 // notices.
 func (f *fixture) retellAddresses(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node3"})
-	t.Run("one node", func(t *testing.T) { f.retellOneAddress(t, ctx) })
-	t.Run("one node by a person's word", func(t *testing.T) { f.retellAddressTyped(t, ctx) })
-	t.Run("all nodes at once", func(t *testing.T) { f.retellAllAddresses(t, ctx) })
+	f.step(t, ctx, "one node", storyLimit, f.retellOneAddress)
+	f.step(t, ctx, "one node by a person's word", storyLimit, f.retellAddressTyped)
+	f.step(t, ctx, "all nodes at once", storyLimit, f.retellAllAddresses)
 }
 
 // retellOneAddress: the node says by itself from where it asks.
