@@ -33,6 +33,7 @@ var reports = []report{
 	{"a voter without its log", (*fixture).retellLostLog, 0},
 	{"a board typed twice", (*fixture).retellTwinBoards, 0},
 	{"two machines of one UUID", (*fixture).retellTwinMachines, 0},
+	{"two boards of one UUID at the proof", (*fixture).retellMiswired, 0},
 	{"a snapshot nobody merged", (*fixture).retellOverlay, 0},
 	{"a hung guest process", (*fixture).retellHungGuest, 0},
 	{"a move that is regretted", (*fixture).retellRegrettedMove, 0},
@@ -126,6 +127,16 @@ func (f *fixture) runsElsewhere(t *testing.T, ctx context.Context, service stage
 		return owner != "" && owner != node
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// checkWitness asks the block server whether two hosts ever wrote to one disk at a time.
+func (f *fixture) checkWitness(t *testing.T) {
+	t.Helper()
+	for _, service := range f.Plan.Services {
+		if err := f.world.CheckSingleWriter(service.Guest); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
