@@ -35,6 +35,8 @@ var reports = []report{
 	{"two machines of one UUID", (*fixture).retellTwinMachines, 0},
 	{"two boards of one UUID at the proof", (*fixture).retellMiswired, 0},
 	{"a snapshot nobody merged", (*fixture).retellOverlay, 0},
+	{"a snapshot on a host that is lost", (*fixture).retellOverlayOnALostHost, 0},
+	{"a disk attached by hand", (*fixture).retellAttachedDisk, 0},
 	{"a hung guest process", (*fixture).retellHungGuest, 0},
 	{"a move that is regretted", (*fixture).retellRegrettedMove, 0},
 	{"a hung hypervisor", (*fixture).retellHungHypervisor, 0},
