@@ -40,6 +40,7 @@ var reports = []report{
 	{"a hung guest process", (*fixture).retellHungGuest, 0},
 	{"a move that is regretted", (*fixture).retellRegrettedMove, 0},
 	{"a hung hypervisor", (*fixture).retellHungHypervisor, 0},
+	{"a start that was never sent", (*fixture).retellUnsentStart, 0},
 	{"a daemon stopped on purpose", (*fixture).retellPlannedStop, 0},
 	{"online and deaf", (*fixture).retellDeaf, 3},
 	{"deaf for long", (*fixture).retellDeafForLong, 0},
