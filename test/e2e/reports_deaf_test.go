@@ -12,6 +12,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/test/lab"
+	"github.com/clusterd/clusterd/test/stage"
 )
 
 // deafness is a way in which a node's heartbeats pass and the log does not.
@@ -107,6 +108,34 @@ func (f *fixture) retellRestartLoop(t *testing.T, ctx context.Context) {
 	f.refused(t, ctx, "node1", []string{"node3"}, "clusvcadm", "-M", mover.Name(), "-m", "node3")
 	f.toldAsOne(t, ctx, before.Index, "node3")
 	f.unloop(t, ctx, "node3")
+}
+
+// retellRestartLoopBesideAVM: a daemon that dies as soon as it is in touch has a VM on its node.
+// The VM is none of its business: it runs on untouched, and its host is not shot.
+func (f *fixture) retellRestartLoopBesideAVM(t *testing.T, ctx context.Context) {
+	const node, rounds = "node3", 6
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: node})
+	f.leadFrom(t, ctx, "node1", "node2")
+	before := f.remember(t, ctx)
+	for range rounds {
+		f.stands(t, ctx, node, "online")
+		if err := poll(ctx, func() bool { _, err := f.StatusOf(ctx, node); return err == nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := killClusterd.do(ctx, f, node); err != nil {
+			t.Fatal(err)
+		}
+		f.after(t, ctx, 300*time.Millisecond)
+	}
+	f.noted(t, ctx, node, "its daemon has started")
+	f.refused(t, ctx, "node1", []string{node}, "clusvcadm", "-M", mover.Name(), "-m", node)
+	f.toldAsOne(t, ctx, before.index, node)
+	f.waitAtRest(t, ctx)
+	f.awaitCalm(t, ctx, node)
+	f.checkUnharmed(t, ctx, before, mover.Guest.Name, still.Guest.Name, still2.Guest.Name)
+	if owner := stage.Owner(f.waitAtRest(t, ctx), still2.Name()); owner != node {
+		t.Errorf("%s was taken off its node: it is on %s", still2.Name(), owner)
+	}
 }
 
 // loop has the daemon of a node end a second after each start.

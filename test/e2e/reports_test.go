@@ -45,6 +45,7 @@ var reports = []report{
 	{"online and deaf", (*fixture).retellDeaf, 3},
 	{"deaf for long", (*fixture).retellDeafForLong, 0},
 	{"a daemon that ends again and again", (*fixture).retellRestartLoop, 0},
+	{"such a daemon beside a VM", (*fixture).retellRestartLoopBesideAVM, 0},
 	{"a data folder that cannot be written", (*fixture).retellVolume, 4},
 	{"state beside the disks", (*fixture).retellState, 0},
 	{"on one host only", (*fixture).retellOnOneHost, 0},
