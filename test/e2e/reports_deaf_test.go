@@ -119,7 +119,10 @@ func (f *fixture) retellRestartLoopBesideAVM(t *testing.T, ctx context.Context) 
 	before := f.remember(t, ctx)
 	for range rounds {
 		f.stands(t, ctx, node, "online")
-		if err := poll(ctx, func() bool { _, err := f.StatusOf(ctx, node); return err == nil }); err != nil {
+		if err := poll(ctx, func() bool {
+			_, err := f.StatusOf(ctx, node)
+			return err == nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if err := killClusterd.do(ctx, f, node); err != nil {

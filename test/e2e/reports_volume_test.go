@@ -35,9 +35,12 @@ func (f *fixture) retellVolume(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: node})
 	v := f.giveVolume(t, ctx, node)
 	f.leadFrom(t, ctx, "node1", "node2")
-	f.step(t, ctx, "it is full", storyLimit, func(t *testing.T, ctx context.Context) { f.retellFull(t, ctx, v) })
-	f.step(t, ctx, "it is read-only and mended", storyLimit, func(t *testing.T, ctx context.Context) { f.retellMended(t, ctx, v) })
-	f.step(t, ctx, "it is read-only for long", storyLimit, func(t *testing.T, ctx context.Context) { f.retellReadOnly(t, ctx, v) })
+	part := func(name string, retell func(*fixture, *testing.T, context.Context, ownVolume)) {
+		f.step(t, ctx, name, storyLimit, func(t *testing.T, ctx context.Context) { retell(f, t, ctx, v) })
+	}
+	part("it is full", (*fixture).retellFull)
+	part("it is read-only and mended", (*fixture).retellMended)
+	part("it is read-only for long", (*fixture).retellReadOnly)
 }
 
 // retellFull: room is made while the daemon runs. Nothing else has to be done, and nothing is
