@@ -48,6 +48,7 @@ var reports = []report{
 	{"such a daemon beside a VM", (*fixture).retellRestartLoopBesideAVM, 0},
 	{"a data folder that cannot be written", (*fixture).retellVolume, 4},
 	{"state beside the disks", (*fixture).retellState, 0},
+	{"state of a VM that was imported", (*fixture).retellImportedState, 0},
 	{"on one host only", (*fixture).retellOnOneHost, 0},
 	{"an address that comes late", (*fixture).retellLateAddress, 0},
 	{"addresses that change", (*fixture).retellAddresses, 5},
