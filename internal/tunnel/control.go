@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Version of the control protocol; a daemon that speaks another one retires
+// Version of the control protocol; a daemon that speaks another one, or has another address, retires
 // the running forwarder and starts its own.
 const Version = 1
 
