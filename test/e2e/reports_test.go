@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/test/lab"
 	"github.com/clusterd/clusterd/test/stage"
 )
 
@@ -297,8 +298,9 @@ func (f *fixture) saidNothing(t *testing.T, ctx context.Context, after uint64, c
 // retellLateAddress: the daemon waits for its address instead of ending, again and again.
 func (f *fixture) retellLateAddress(t *testing.T, ctx context.Context) {
 	const node = "node3"
-	address := f.world.Host(node).Address("mgmt")
-	before := f.waitAtRest(t, ctx)
+	address := f.world.Host(node).Address(lab.Management)
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: node})
+	before := f.remember(t, ctx)
 	// A host without its address is silent to everybody, so it is under maintenance meanwhile, as one
 	// that is booted is.
 	f.do(t, ctx, "node1", "clusterd", "node", "maintenance", node)
@@ -315,7 +317,9 @@ func (f *fixture) retellLateAddress(t *testing.T, ctx context.Context) {
 		t.Errorf("the daemon that waited was process %d, and now it is %d", pid, now)
 	}
 	f.do(t, ctx, "node1", "clusterd", "node", "return", node)
-	f.checkNever(t, ctx, before.Index, "fencing", "fenced")
+	f.checkGuests(t, ctx, before, mover.Guest.Name, still.Guest.Name, still2.Guest.Name)
+	f.checkNever(t, ctx, before.index, "fencing", "fenced")
+	f.checkWitness(t)
 }
 
 func (f *fixture) pidOf(t *testing.T, ctx context.Context, node string) int {
