@@ -57,7 +57,7 @@ var reports = []report{
 
 // TestReports retells reports on real daemons, libvirt and disks; the block server is the witness.
 func TestReports(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 38*time.Minute)
 	defer cancel()
 	f := newFixture(t, ctx, "rep")
 	for _, r := range reports {
