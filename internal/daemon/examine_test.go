@@ -18,8 +18,8 @@ func TestADeviceThatWasNotAskedYetIsNoError(t *testing.T) {
 	}
 }
 
-// TestWhatIsOffIsTiedToWhereItRan: the state of its TPM lies there, and a start on another node goes
-// without it.
+// TestWhatIsOffIsTiedToWhereItRan: the state of its TPM lies there, and a start on another node
+// goes without it.
 func TestWhatIsOffIsTiedToWhereItRan(t *testing.T) {
 	s := &cluster.State{}
 	s.Services.Set("vm:safe", cluster.Service{LastOwner: "node1", Spec: resources.Spec{
