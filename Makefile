@@ -112,7 +112,7 @@ test-all: packages server-packages firmware-packages ## run every test that the 
 	CLUSTERD_LAB=1 CLUSTERD_LAB_LONG=1 $(GO) test -tags $(TAGS) -count=1 -p 1 -timeout 40m ./...
 
 test-reports: packages firmware-packages ## retell in the lab what bug reports of such systems tell of (root)
-	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 26m -run 'TestReports$$' ./test/e2e
+	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 40m -run 'TestReports$$' ./test/e2e
 
 test-docs: packages ## type the README, the installation page and the steps for what is lost in the lab, as they are written (root)
 	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 25m -run 'TestDocs' ./test/e2e

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -103,12 +104,13 @@ func (d *Daemon) examineOther(ctx context.Context, node, address string) []Findi
 	return append(report.Findings, clock)
 }
 
-// boundFindings tells of the VMs here that something ties to this host.
+// boundFindings tells of the VMs here that something ties to this host. Where it ran last is where
+// the state of one lies that is off.
 func (d *Daemon) boundFindings(root *cluster.State) []Finding {
 	var findings []Finding
 	for _, name := range root.Services.Keys() {
 		service, _ := root.Services.Get(name)
-		if service.Owner != d.name {
+		if cmp.Or(service.Owner, service.LastOwner) != d.name {
 			continue
 		}
 		for _, line := range service.Spec.BondWarnings() {

@@ -136,19 +136,26 @@ func (c *Client) connect(ctx context.Context) error {
 	return c.connectLocked(ctx)
 }
 
-// connectLocked finds a forwarder that speaks our version, or starts one.
+// fits says whether a forwarder may be ours: one that goes on at an address that this node no
+// longer has is reached by nobody.
+func (c *Client) fits(got reply) bool {
+	return got.Version == Version && (c.config.Listen == "" || got.Status.Listen == c.config.Listen)
+}
+
+// connectLocked finds a forwarder that speaks our version where we are, or starts one.
 func (c *Client) connectLocked(ctx context.Context) error {
 	if c.conn != nil {
 		_ = c.conn.Close()
 		c.conn = nil
 	}
 	conn, got, err := hello(c.config.controlPath())
-	if err == nil && got.Version == Version {
+	if err == nil && c.fits(got) {
 		c.conn = conn
 		return nil
 	}
 	if err == nil {
-		c.config.Logger.Info("retiring a forwarder of another version", "version", got.Version, "pid", got.Status.PID)
+		c.config.Logger.Info("retiring a forwarder of another version or address", "version", got.Version,
+			"address", got.Status.Listen, "pid", got.Status.PID)
 		_, _ = exchange(conn, request{Op: "retire"})
 		_ = conn.Close()
 	}
@@ -203,7 +210,7 @@ func (c *Client) waitFor(ctx context.Context, ended <-chan error) error {
 	defer ticker.Stop()
 	for {
 		if conn, got, err := hello(c.config.controlPath()); err == nil {
-			if got.Version == Version {
+			if c.fits(got) {
 				c.conn = conn
 				return nil
 			}

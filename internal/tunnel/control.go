@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Version of the control protocol; a daemon that speaks another one retires
-// the running forwarder and starts its own.
+// Version of the control protocol; a daemon that speaks another one, or has another address,
+// retires the running forwarder and starts its own.
 const Version = 1
 
 const controlLimit = 16 << 10

@@ -119,3 +119,22 @@ func TestStreamsOutliveTheDaemonAndItsForwardersRetirement(t *testing.T) {
 	_ = client.Close()
 	_ = syscall.Kill(third, syscall.SIGTERM)
 }
+
+// TestAForwarderAtAnAddressThatIsGoneIsReplaced: it outlives daemons, and so the address that its
+// node had; whoever moves a VM there would look for it at the new one.
+func TestAForwarderAtAnAddressThatIsGoneIsReplaced(t *testing.T) {
+	config := testConfig(t)
+	client := ensureProcess(t, config)
+	first := pidOf(t, client)
+	defer func() { _ = syscall.Kill(first, syscall.SIGKILL) }()
+	_ = client.Close()
+
+	config.Listen = testConfig(t).Listen
+	client = ensureProcess(t, config)
+	defer client.Close()
+	status, err := client.Status(context.Background())
+	if err != nil || status.Listen != config.Listen || status.PID == first {
+		t.Fatalf("the forwarder is %+v (%v), and the node is at %s now", status, err, config.Listen)
+	}
+	_ = syscall.Kill(status.PID, syscall.SIGTERM)
+}

@@ -22,6 +22,10 @@ func TestLabARemovedNodeReachesNoHypervisor(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	f := newFixture(t, ctx, "door")
+	f.step(t, ctx, "it leaves, is removed and tries", storyLimit, f.testRemovedNodesDoors)
+}
+
+func (f *fixture) testRemovedNodesDoors(t *testing.T, ctx context.Context) {
 	const gone = "node3"
 	typed := func(node string, argv ...string) string {
 		t.Helper()

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,17 +40,17 @@ type fixture struct {
 	*stage.Cluster
 	world   *stage.Lab
 	watches map[string]stage.Watch
+	// failureTold: the cluster's account was printed, by the step that failed first.
+	failureTold atomic.Bool
 }
 
 // newFixture founds a cluster on a lab of its own. The lab skips the test where it cannot be.
 func newFixture(t *testing.T, ctx context.Context, prefix string) *fixture {
 	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(ctx, foundLimit, errors.New("the cluster was not founded in time"))
+	defer cancel()
 	built := lab.ForTest(t, ctx, lab.Options{Prefix: prefix})
-	tools := t.TempDir()
-	if err := stage.BuildTools(ctx, filepath.Join("..", ".."), tools); err != nil {
-		t.Fatal(err)
-	}
-	world, err := stage.FromLab(built, tools)
+	world, err := stage.FromLab(built, buildTools(t, ctx))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func (f *fixture) begin(t *testing.T, ctx context.Context, whole *testing.T) {
 	t.Helper()
 	whole.Cleanup(func() {
 		if whole.Failed() {
-			f.tellFailure(whole)
+			f.tellFailureOnce(whole)
 		}
 	})
 	if err := errors.Join(f.Found(ctx), f.Apply(ctx)); err != nil {
@@ -91,6 +91,7 @@ func (f *fixture) tellFailure(t *testing.T) {
 	if result, err := stage.Run(ctx, f.World, "node1", "clustat", "--events", "--limit", "60"); err == nil {
 		t.Log("\n" + result.Output)
 	}
+	t.Log(stage.Describe(f.Status(ctx)))
 	for _, node := range f.Nodes() {
 		t.Logf("--- the end of the log of %s\n%s", node, f.LogTail(node, 25))
 	}
@@ -205,7 +206,7 @@ func (f *fixture) hosts(t *testing.T, ctx context.Context, guest string) []strin
 	t.Helper()
 	var where []string
 	for _, node := range f.Nodes() {
-		names, err := f.Guests(ctx, node)
+		names, err := f.guestsOf(ctx, node)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,6 +215,13 @@ func (f *fixture) hosts(t *testing.T, ctx context.Context, guest string) []strin
 		}
 	}
 	return where
+}
+
+// guestsOf asks a node's libvirt, which may hang.
+func (f *fixture) guestsOf(ctx context.Context, node string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return f.Guests(ctx, node)
 }
 
 func (f *fixture) checkNoFence(t *testing.T, ctx context.Context, after uint64) {

@@ -9,5 +9,6 @@
 // (TestTwoNodesAsProcesses).
 //
 // The other tests need root, Debian's packages and CLUSTERD_LAB=1; otherwise they skip and say
-// so. CLUSTERD_LAB_LONG=1 makes them try more moments.
+// so. CLUSTERD_LAB_LONG=1 makes them try more moments, and CLUSTERD_TOOLS names a folder of a build
+// (bin), so that none is made.
 package e2e

@@ -50,16 +50,18 @@ func TestLabFaults(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
 	f := newFixture(t, ctx, "ende")
-	t.Run("at rest", func(t *testing.T) { f.testAtRest(t, ctx) })
+	if !f.step(t, ctx, "at rest", stepLimit, f.testAtRest) {
+		t.FailNow()
+	}
 	for _, moment := range moments() {
 		for _, broken := range []fault{killClusterd, killLibvirtd, restartLibvirtd} {
 			for _, end := range []string{"source", "target"} {
-				t.Run(fmt.Sprintf("%s on the %s %s into a migration", broken.name, end, moment), func(t *testing.T) {
-					f.testMigration(t, ctx, broken, end, moment)
-				})
+				name := fmt.Sprintf("%s on the %s %s into a migration", broken.name, end, moment)
+				f.step(t, ctx, name, stepLimit,
+					func(t *testing.T, ctx context.Context) { f.testMigration(t, ctx, broken, end, moment) })
 			}
-			t.Run(fmt.Sprintf("%s %s into a start", broken.name, moment),
-				func(t *testing.T) { f.testStart(t, ctx, broken, moment) })
+			f.step(t, ctx, fmt.Sprintf("%s %s into a start", broken.name, moment), stepLimit,
+				func(t *testing.T, ctx context.Context) { f.testStart(t, ctx, broken, moment) })
 		}
 	}
 }

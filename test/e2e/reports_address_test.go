@@ -23,9 +23,10 @@ const (
 // notices.
 func (f *fixture) retellAddresses(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node3"})
-	t.Run("one node", func(t *testing.T) { f.retellOneAddress(t, ctx) })
-	t.Run("one node by a person's word", func(t *testing.T) { f.retellAddressTyped(t, ctx) })
-	t.Run("all nodes at once", func(t *testing.T) { f.retellAllAddresses(t, ctx) })
+	f.step(t, ctx, "one node", storyLimit, f.retellOneAddress)
+	f.step(t, ctx, "one node by a person's word", storyLimit, f.retellAddressTyped)
+	f.step(t, ctx, "all nodes at once", storyLimit, f.retellAllAddresses)
+	f.step(t, ctx, "a host is lost at its new address", storyLimit, f.retellLossAtNewAddress)
 }
 
 // retellOneAddress: the node says by itself from where it asks.
@@ -98,6 +99,38 @@ func (f *fixture) retellAllAddresses(t *testing.T, ctx context.Context) {
 	}
 	f.reachedAt(t, ctx, next)
 	f.checkUnharmed(t, ctx, before, mover.Guest.Name, still.Guest.Name, still2.Guest.Name)
+}
+
+// retellLossAtNewAddress: what a lost host ran is started elsewhere, after the fence of that very
+// host. It boots with the address that it was built with, so its daemon waits for the one of its
+// node.yaml.
+func (f *fixture) retellLossAtNewAddress(t *testing.T, ctx context.Context) {
+	const node = "node3"
+	f.awaitCalm(t, ctx, node)
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: node})
+	before, at := f.remember(t, ctx), f.reachedNow(t, ctx)
+	if err := f.world.CutPower(node); err != nil {
+		t.Fatal(err)
+	}
+	f.runsElsewhere(t, ctx, still2, node)
+	f.waitForAnswer(t, ctx, still2.Guest.Name)
+	f.checkWitness(t)
+	if err := f.world.Boot(ctx, node); err != nil {
+		t.Fatal(err)
+	}
+	f.logSays(t, ctx, node, "waits for")
+	f.lendAddress(t, ctx, node, at[node])
+	f.reachedAt(t, ctx, at)
+	f.checkGuests(t, ctx, before, mover.Guest.Name, still.Guest.Name)
+	f.checkWitness(t)
+}
+
+// lendAddress adds an address to the network of the cluster, until the next boot.
+func (f *fixture) lendAddress(t *testing.T, ctx context.Context, node, address string) {
+	t.Helper()
+	built := f.world.Host(node).Address(lab.Management)
+	device := strings.TrimSpace(f.shell(t, ctx, node, "ip -o addr show to "+built+" | awk '{print $2}'"))
+	f.shell(t, ctx, node, "ip addr del "+built+"/24 dev "+device+" && ip addr add "+address+"/24 dev "+device)
 }
 
 // readdress gives a host another address, and writes it into its node.yaml, with one more line

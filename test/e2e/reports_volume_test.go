@@ -13,7 +13,6 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/message"
-	"github.com/clusterd/clusterd/test/stage"
 )
 
 // ownVolume is a file system that a node has its data folder on, alone.
@@ -36,9 +35,12 @@ func (f *fixture) retellVolume(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: node})
 	v := f.giveVolume(t, ctx, node)
 	f.leadFrom(t, ctx, "node1", "node2")
-	t.Run("it is full", func(t *testing.T) { f.retellFull(t, ctx, v) })
-	t.Run("it is read-only and mended", func(t *testing.T) { f.retellMended(t, ctx, v) })
-	t.Run("it is read-only for long", func(t *testing.T) { f.retellReadOnly(t, ctx, v) })
+	part := func(name string, retell func(*fixture, *testing.T, context.Context, ownVolume)) {
+		f.step(t, ctx, name, storyLimit, func(t *testing.T, ctx context.Context) { retell(f, t, ctx, v) })
+	}
+	part("it is full", (*fixture).retellFull)
+	part("it is read-only and mended", (*fixture).retellMended)
+	part("it is read-only for long", (*fixture).retellReadOnly)
 }
 
 // retellFull: room is made while the daemon runs. Nothing else has to be done, and nothing is
@@ -74,12 +76,7 @@ func (f *fixture) retellReadOnly(t *testing.T, ctx context.Context, v ownVolume)
 	v.turnReadOnly(t, ctx)
 	v.known(t, ctx, "read-only file system")
 	began := time.Now()
-	if _, err := f.Wait(ctx, still2.Name()+" runs elsewhere", func(s api.Status) bool {
-		owner := stage.Owner(s, still2.Name())
-		return owner != "" && owner != v.node
-	}); err != nil {
-		t.Fatal(err)
-	}
+	f.runsElsewhere(t, ctx, still2, v.node)
 	t.Logf("elsewhere %s after everybody knew", time.Since(began).Round(100*time.Millisecond))
 	f.waitForAnswer(t, ctx, still2.Guest.Name)
 	if f.world.Powered(v.node) {

@@ -16,6 +16,10 @@ func TestLabPlannedShutdown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	f := newFixture(t, ctx, "plan")
+	f.step(t, ctx, "its VMs leave and come home", storyLimit, f.testPlannedShutdown)
+}
+
+func (f *fixture) testPlannedShutdown(t *testing.T, ctx context.Context) {
 	before := f.remember(t, ctx)
 	leaving := before.owners[mover.Guest.Name]
 	result, err := stage.Run(ctx, f.world, leaving, "clusterd", "node", "leave", "--wait", "2m")
@@ -23,10 +27,10 @@ func TestLabPlannedShutdown(t *testing.T) {
 		t.Fatalf("leave %s: %v, exit code %d: %s", leaving, err, result.Code, result.Output)
 	}
 	// libvirt takes some 200 ms to see that the process of a guest that moved has ended.
-	names, err := f.world.Guests(ctx, leaving)
+	names, err := f.guestsOf(ctx, leaving)
 	for deadline := time.Now().Add(3 * time.Second); err == nil && len(names) != 0 && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond)
-		names, err = f.world.Guests(ctx, leaving)
+		names, err = f.guestsOf(ctx, leaving)
 	}
 	if err != nil || len(names) != 0 {
 		t.Fatalf("%s has left and still has %v (%v)", leaving, names, err)

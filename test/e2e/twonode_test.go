@@ -40,8 +40,12 @@ type folders interface {
 	DataFolder(node string) string
 }
 
+// buildTools is the folder of a build: a new one, or the one that CLUSTERD_TOOLS names.
 func buildTools(t *testing.T, ctx context.Context) string {
 	t.Helper()
+	if built := os.Getenv("CLUSTERD_TOOLS"); built != "" {
+		return built
+	}
 	tools := t.TempDir()
 	if err := stage.BuildTools(ctx, filepath.Join("..", ".."), tools); err != nil {
 		t.Fatal(err)
@@ -141,20 +145,38 @@ func (f *pairOnStage) eachDies(t *testing.T, ctx context.Context) (generation ui
 	generation = 1
 	for _, dead := range []string{"node2", "node1"} {
 		generation++
-		began := time.Now()
-		if err := f.world.CutPower(dead); err != nil {
-			t.Fatal(err)
-		}
-		f.goesOn(t, ctx, f.otherThan(dead), generation, began)
-		if err := f.world.Boot(ctx, dead); err != nil {
-			t.Fatal(err)
-		}
-		f.bothIn(t, ctx, generation)
-		if _, err := os.Stat(filepath.Join(f.world.DataFolder(dead), "raft-set-aside")); err != nil {
-			t.Errorf("%s did not set its log aside: %v", dead, err)
+		if !timed(t, ctx, dead+" loses its power", stepLimit, f.tellFailure,
+			func(t *testing.T, ctx context.Context) { f.dies(t, ctx, dead, generation) }) {
+			t.FailNow()
 		}
 	}
 	return generation
+}
+
+func (f *pairOnStage) dies(t *testing.T, ctx context.Context, dead string, generation uint64) {
+	began := time.Now()
+	if err := f.world.CutPower(dead); err != nil {
+		t.Fatal(err)
+	}
+	f.goesOn(t, ctx, f.otherThan(dead), generation, began)
+	if err := f.world.Boot(ctx, dead); err != nil {
+		t.Fatal(err)
+	}
+	f.bothIn(t, ctx, generation)
+	if _, err := os.Stat(filepath.Join(f.world.DataFolder(dead), "raft-set-aside")); err != nil {
+		t.Errorf("%s did not set its log aside: %v", dead, err)
+	}
+}
+
+// tellFailure prints what the cluster is, and the ends of the logs.
+func (f *pairOnStage) tellFailure(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	t.Log(stage.Describe(f.Status(ctx)))
+	f.tellAll(t, ctx)
+	for _, node := range f.Nodes() {
+		t.Logf("--- the end of the log of %s\n%s", node, f.LogTail(node, 40))
+	}
 }
 
 // tellAll prints the cluster's own account.
@@ -202,6 +224,12 @@ func TestLabTwoNodes(t *testing.T) {
 	}
 	f := newPair(t, ctx, world)
 	generation := f.eachDies(t, ctx) + 1
+	timed(t, ctx, "they lose each other", stepLimit, f.tellFailure,
+		func(t *testing.T, ctx context.Context) { f.loseEachOther(t, ctx, world, generation) })
+	f.tellAll(t, ctx)
+}
+
+func (f *pairOnStage) loseEachOther(t *testing.T, ctx context.Context, world *stage.Lab, generation uint64) {
 	began := time.Now()
 	if err := world.Host("node2").Cut(lab.Management); err != nil {
 		t.Fatal(err)
@@ -217,7 +245,6 @@ func TestLabTwoNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.bothIn(t, ctx, generation)
-	f.tellAll(t, ctx)
 }
 
 func (f *pairOnStage) otherThan(node string) string {

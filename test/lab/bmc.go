@@ -45,6 +45,7 @@ type Controller struct {
 	offDelay time.Duration
 	liedOff  bool
 	process  *os.Process
+	ended    chan struct{} // Closed when that process has ended.
 }
 
 const bmcPort = 623
@@ -83,15 +84,41 @@ func (c *Controller) SetOffDelay(delay time.Duration) {
 	c.offDelay = delay
 }
 
+// Wire has the address of this controller lead to the board of a host, as a mixed-up cable or
+// an address that was typed twice does: it tells the UUID of that host, and switches its power.
+// Its own host puts it right.
+func (c *Controller) Wire(ctx context.Context, to *Host) error {
+	c.mu.Lock()
+	process, ended := c.process, c.ended
+	c.mu.Unlock()
+	if process == nil {
+		return errors.New("the BMC is not running")
+	}
+	if err := process.Kill(); err != nil {
+		return err
+	}
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		return fmt.Errorf("the BMC of %s does not end: %w", c.host.Name, ctx.Err())
+	}
+	return c.serve(ctx, c.host.lab.hubGroup, to)
+}
+
 // start runs the simulator in the hub and waits until it answers.
 func (c *Controller) start(ctx context.Context, group *cgroup.Group) error {
+	return c.serve(ctx, group, c.host)
+}
+
+// serve is start for the board of any host.
+func (c *Controller) serve(ctx context.Context, group *cgroup.Group, of *Host) error {
 	if err := os.MkdirAll(filepath.Join(c.directory, "state"), 0o700); err != nil {
 		return err
 	}
 	options := c.host.lab.options
-	chassis := fmt.Sprintf("%s %s %s %s", c.host.lab.executable, chassisArgument, c.host.lab.controlPath(), c.host.Name)
+	chassis := fmt.Sprintf("%s %s %s %s", c.host.lab.executable, chassisArgument, c.host.lab.controlPath(), of.Name)
 	configuration := fmt.Sprintf(bmcConfiguration, c.host.Name, strings.Replace(c.Address(), ":", " ", 1),
-		guidOf(c.host.HardwareUUID), chassis, options.BMCUser, options.BMCPassword)
+		guidOf(of.HardwareUUID), chassis, options.BMCUser, options.BMCPassword)
 	if err := os.WriteFile(filepath.Join(c.directory, "lan.conf"), []byte(configuration), 0o600); err != nil {
 		return err
 	}
@@ -112,9 +139,13 @@ func (c *Controller) start(ctx context.Context, group *cgroup.Group) error {
 	if err := group.Start(command); err != nil {
 		return fmt.Errorf("start the BMC of %s: %w", c.host.Name, err)
 	}
-	go func() { _ = command.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = command.Wait()
+	}()
 	c.mu.Lock()
-	c.process = command.Process
+	c.process, c.ended = command.Process, ended
 	c.mu.Unlock()
 	return c.waitUntilItAnswers(ctx)
 }

@@ -191,6 +191,8 @@ func (c *Cluster) Events(ctx context.Context, node string, after uint64) ([]clus
 		return nil, err
 	}
 	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	page, err := client.Events(ctx, api.EventQuery{After: after, Limit: 5000})
 	return page.Events, err
 }
