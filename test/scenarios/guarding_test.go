@@ -58,7 +58,7 @@ func (s *story) guarding() map[string]func([]string) error {
 	}
 }
 
-// losing is what becomes of what a host keeps, of where it is reached, and of what its board may do.
+// losing is what becomes of what a host keeps, of where it is, and of what its board may do.
 func (s *story) losing() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		// cut-log NODE N takes the last N entries off it; copy-folder makes a snapshot of the machine's
