@@ -285,3 +285,36 @@ func BenchmarkFollowerApplies(b *testing.B) {
 		b.ReportMetric(float64(figures[len(figures)*99/100].Microseconds()), name+"_p99_us")
 	}
 }
+
+// TestNobodyCutsWhatWasApplied: entries below what this node has applied are refused before
+// anything of them is written, and the daemon is told; those behind it are taken, also over others.
+func TestNobodyCutsWhatWasApplied(t *testing.T) {
+	cut := ""
+	disk := raft.NewInmemStore()
+	store := &watchedLog{disk, &writeWatchdog{limit: time.Minute, fatal: func(string) {}}, func(error) {},
+		&holding{applied: func() uint64 { return 3 }, cut: func(why string) { cut = why }}}
+	entry := func(index, term uint64) *raft.Log { return &raft.Log{Index: index, Term: term} }
+	for index := range uint64(5) {
+		if err := disk.StoreLog(entry(index+1, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, first := range []uint64{1, 3} {
+		cut = ""
+		err := store.StoreLogs([]*raft.Log{entry(first, 2), entry(first+1, 2)})
+		if err == nil || !strings.Contains(cut, "up to entry 3") {
+			t.Errorf("entry %d was taken again: %v, the daemon was told %q", first, err, cut)
+		}
+	}
+	var third raft.Log
+	if err := disk.GetLog(3, &third); err != nil || third.Term != 1 {
+		t.Errorf("entry 3, which was applied, is of term %d now: %v", third.Term, err)
+	}
+	cut = ""
+	if err := store.StoreLog(entry(4, 2)); err != nil || cut != "" {
+		t.Errorf("entry 4, which was not applied, is not taken from a new leader: %v, %q", err, cut)
+	}
+	if held := store.holding.now(); held.LastIndex != 4 || held.LastTerm != 2 {
+		t.Errorf("it is said to hold %+v", held)
+	}
+}

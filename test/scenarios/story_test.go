@@ -31,6 +31,8 @@ type story struct {
 	lastAsk     cluster.Ask
 	lastRequest string
 	backup      []byte
+	// putFolder goes back to the copy of a data folder that was made last.
+	putFolder func()
 	// vouched is where the log ended when a person said who is dead.
 	vouched uint64
 }
@@ -86,7 +88,8 @@ func (s *story) command(line string) error {
 	for _, set := range []map[string]func([]string) error{
 		s.declaring(), s.watching(), s.breaking(), s.happening(), s.operating(),
 		s.managing(), s.joining(), s.restoring(), s.misusing(), s.ruling(),
-		s.asking(), s.ordering(), s.guarding(), s.deciding(), s.allowances()} {
+		s.asking(), s.ordering(), s.guarding(), s.deciding(), s.allowances(),
+		s.losing(), s.belonging()} {
 		if do, known := set[words[0]]; known {
 			return do(words[1:])
 		}

@@ -136,6 +136,8 @@ func (w *World) mend() {
 	w.endHung()
 	w.endOrders()
 	w.recoverByHand()
+	w.mendAddresses()
+	w.mendBoards()
 	for _, h := range w.order {
 		if h.BMC != BMCTwin && !h.mistaken {
 			w.mendTwin(h) // what its board told of another may have come into the log late
@@ -314,6 +316,9 @@ func (w *World) nodesNotSettled(s *cluster.State) string {
 		} else if w.random != nil && !n.Hung.IsZero() {
 			return fmt.Sprintf("%s is said to have a hypervisor that hangs", name)
 		}
+	}
+	if why := cmp.Or(w.addressesNotSettled(s), w.boardsNotSettled(s)); why != "" {
+		return why
 	}
 	for _, h := range w.order {
 		n, known := s.Nodes.Get(h.Name)

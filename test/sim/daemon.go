@@ -186,7 +186,7 @@ func (d *daemon) step() {
 	in.Hypervisor = d.host.hypervisor()
 	in.Capacity = &d.host.Has
 	in.Boot, in.Clock = d.host.BootID(), d.at(w.Now)
-	if leader := w.Hosts[w.raft.leader]; leader != nil && w.talks(d.host, leader) &&
+	if leader := w.Hosts[w.raft.leader]; leader != nil && d.host.ledBy(leader) &&
 		(leader.daemon.leading || !w.paired()) {
 		in.Leader = w.raft.leader
 	}
@@ -206,6 +206,7 @@ func (d *daemon) step() {
 		d.judged = in.State.Index
 		w.watchSilence(in.State, d.node.Decision())
 		w.watchVolumes(in.State, d.node.Decision())
+		w.watchBoards(in.State)
 	}
 	for _, p := range out.Propose {
 		d.proposeFor(p)
@@ -346,7 +347,8 @@ func (d *daemon) announce() {
 	w, h := d.host.world, d.host
 	me, known := h.state.Nodes.Get(h.Name)
 	leader := w.Hosts[w.raft.leader]
-	current := w.random == nil || (leader != nil && w.talks(h, leader) && int(h.state.Index) == len(w.raft.log))
+	steady := w.random == nil && h.at.now == ""
+	current := steady || (leader != nil && w.talks(h, leader) && int(h.state.Index) == len(w.raft.log))
 	d.announceSoon()
 	if !known || d.announcing || !current || h.byHand != nil {
 		return
@@ -361,7 +363,7 @@ func (d *daemon) announce() {
 	}
 	switch {
 	case me.Session != d.session && d.incarnation == 0:
-		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.ring.used.fingerprint, Boot: h.BootID(), Address: h.Name,
+		propose(cluster.NodeUp{Node: h.Name, Fingerprint: h.ring.used.fingerprint, Boot: h.BootID(), Address: h.address(),
 			Version: fmt.Sprintf("%d.0", d.knows), MaxLevel: d.knows, Session: d.session, Previous: &me.Incarnation,
 			Log: h.log.held.Life, Capacity: h.Has})
 	case me.State == cluster.NodeLooking && h.Libvirt && me.Session == d.session:

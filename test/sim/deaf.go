@@ -95,7 +95,7 @@ func (w *World) Mutes(h *Host, mute bool) {
 
 // carries reports whether entries get from one host's log into another's.
 func (w *World) carries(from, to *Host) bool {
-	return !to.Stuck && (from == to || !w.network.cut[Log][from.place][to.place])
+	return !to.Stuck && (from == to || (!w.network.cut[Log][from.place][to.place] && from.finds(to)))
 }
 
 // deaf reports whether somebody who may lead cannot get an entry to a host.

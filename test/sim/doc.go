@@ -15,7 +15,8 @@
 // with stragglers; daemons that die, pause, or hang with their host; links of
 // the management network in one direction or both, the way to a BMC; stopwatches
 // that drift, wall clocks that jump; BMCs that are dead, deaf, mute, slow,
-// hanging, early, another machine's, or without power when their host is;
+// hanging, early, another machine's, without power when their host is, or without the right to
+// switch it off; addresses that come late or change; data volumes that take no write;
 // hypervisors that fail, hang, restart, lose or delay events, carry out calls
 // late, lose a migration's last reply, and autostart; guests that crash, end,
 // vanish and pause; storage that goes away; people who ask, repeat, fence,

@@ -65,6 +65,8 @@ func (d *daemon) attempt(node string, ended func(fence.Result)) {
 	case BMCHangs:
 		w.shotAfter(w.between(off, boardDeadline-time.Second), victim.shotDown)
 		later(boardDeadline, fence.Unknown, "the BMC did not answer in time")
+	case BMCBarred:
+		later(off, fence.Unknown, offersNoOff)
 	case BMCTwin:
 		d.shootTwin(victim, off, report)
 	case BMCSlow:

@@ -34,6 +34,9 @@ const (
 	BMCWrongHost BMCMode = "wired to the wrong host"
 	// BMCTwin switches the machine Twin instead, and tells the UUID that both have.
 	BMCTwin BMCMode = "twin"
+	// BMCBarred tells everything and switches nothing off: it offers no such command, or not to the
+	// account that is used.
+	BMCBarred BMCMode = "barred"
 )
 
 // maxMachines bounds how many machines have one name in a history.
@@ -51,6 +54,8 @@ type Host struct {
 	Twin *Host
 	// mistaken: the cluster has still to be told that its board tells its own UUID again.
 	mistaken bool
+	// barred is since when its board may not switch it off; 0 while nobody asks it.
+	barred time.Duration
 	// BMCSharesPower: the BMC dies with its host.
 	BMCSharesPower bool
 	// StartsFail, StopsFail and MigrationsFail make each such act on this host
@@ -70,9 +75,12 @@ type Host struct {
 	NoWatchdog, IoctlsHang bool
 	// NoStorage: no disk can be reached.
 	NoStorage bool
+	// at is where it is reached, in truth.
+	at whereabouts
 	// volume is what a look at its data volume finds, since when.
 	volume      cluster.Volume
 	volumeSince time.Duration
+	volumeTold  []time.Duration
 	// daemonSince is when its daemon started last.
 	daemonSince time.Duration
 	// Stuck: nothing can be written to its folder, so it takes no entry.
@@ -224,7 +232,7 @@ func (h *Host) KillDaemon() {
 
 // StartDaemon starts clusterd on a host that is on.
 func (h *Host) StartDaemon() {
-	if !h.up() || h.daemon != nil || h.away {
+	if !h.up() || h.daemon != nil || h.away || h.at.missing {
 		return
 	}
 	w := h.world
@@ -239,6 +247,7 @@ func (h *Host) StartDaemon() {
 	w.restoreSnapshot(h)
 	d.keepAlone()
 	d.askForLog()
+	d.tellAddress()
 	h.follows(nil)
 	if h.daemon == nil {
 		return

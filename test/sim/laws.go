@@ -24,6 +24,7 @@ func (w *World) watchEntry(before, after *cluster.State, commands []cluster.Comm
 		if applied.Refused[i].IsZero() {
 			w.watchCommand(before, after, c)
 			w.watchKeyCommand(before, after, c)
+			w.watchHostCommand(before, after, c)
 		}
 	}
 	w.remembersTook(after)

@@ -174,6 +174,12 @@ func (h *Host) copyFolder() image {
 	return image{log: h.log, state: h.disk.Fork(), pair: h.pair, key: h.key, ring: h.ring, turns: h.world.turns.changes}
 }
 
+// KeepFolder makes a copy of it, and returns what goes back to that.
+func (h *Host) KeepFolder() func() {
+	copied := h.copyFolder()
+	return func() { h.putFolder(copied) }
+}
+
 // putFolder puts an older copy of the whole data folder back, as a machine is that was taken
 // back to a snapshot. It is done only where every other voter has it written down that there was
 // more.

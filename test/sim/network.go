@@ -76,11 +76,13 @@ func (w *World) Rejoin(host string) {
 
 // passes reports whether a packet gets from one host to another.
 func (w *World) passes(from, to *Host) bool {
-	return from.up() && to.up() && (from == to || !w.network.cut[Management][from.place][to.place])
+	return from.up() && to.up() && !from.at.missing && !to.at.missing &&
+		(from == to || !w.network.cut[Management][from.place][to.place])
 }
 
-// linked reports whether packets pass in both directions.
-func (w *World) linked(a, b *Host) bool { return w.passes(a, b) && w.passes(b, a) }
+// linked reports whether one host can open a connection to another: packets pass in both
+// directions, and it knows where the other one is.
+func (w *World) linked(a, b *Host) bool { return w.passes(a, b) && w.passes(b, a) && a.finds(b) }
 
 // talks reports whether two daemons can talk.
 func (w *World) talks(a, b *Host) bool {
@@ -97,7 +99,7 @@ func (w *World) answers(asker, other *Host) bool {
 // hears reports whether a's daemon gets the heartbeats of b's.
 func (w *World) hears(a, b *Host) bool {
 	return b.daemon != nil && !b.daemon.paused && !b.logless() && w.passes(b, a) &&
-		!w.network.cut[Beats][b.place][a.place] && w.pairKey(a, b)
+		!w.network.cut[Beats][b.place][a.place] && w.pairKey(a, b) && a.finds(b) && b.finds(a)
 }
 
 // changed is called whenever somebody can be heard who could not, or cannot who
@@ -183,7 +185,7 @@ func (w *World) reachable(h *Host) bool {
 	for _, other := range w.order {
 		if other.member {
 			members++
-			if other == h || (w.linked(h, other) && other.daemon != nil && !other.daemon.paused) {
+			if other == h || (w.linked(other, h) && other.daemon != nil && !other.daemon.paused) {
 				near++
 			}
 		}

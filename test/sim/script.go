@@ -107,6 +107,9 @@ func WriteScript(seed int64) (s Script) {
 	s.deafen(rounds)
 	s.hypervisors(rounds)
 	s.turnKeys(rounds)
+	s.readdress(rounds)
+	s.barBoards(rounds)
+	s.writesFail(rounds)
 	s.moveModes()
 	return s
 }

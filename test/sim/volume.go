@@ -3,6 +3,7 @@ package sim
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -36,9 +37,12 @@ func (s *Script) volumes(rounds int) {
 	sortFaults(s.Faults)
 }
 
-// volumeFaults are drawn by volumes alone. Each begins with little room.
+// volumeFaults are drawn by volumes and writesFail alone. Each begins with little room.
 func volumeFaults() []faultKind {
-	return []faultKind{{"volume fails", 0, func(w *World, f Fault, h *Host) {
+	return []faultKind{{"volume cannot be written", 0, func(w *World, f Fault, h *Host) {
+		w.StopWrites(h, true)
+		w.After(f.While, func() { w.StopWrites(h, false) })
+	}}, {"volume fails", 0, func(w *World, f Fault, h *Host) {
 		h.SetVolume(cluster.Volume{Why: message.Words("less than 256 MiB are free")})
 		if f.Choice%3 > 0 {
 			w.After(f.While/8, func() {
@@ -49,6 +53,41 @@ func volumeFaults() []faultKind {
 		}
 		w.After(f.While, func() { h.SetVolume(cluster.Volume{}) })
 	}}}
+}
+
+// writeSalt draws when volumes can be read and not written; the faults of a seed are otherwise what
+// they were.
+const writeSalt = 103
+
+// writesFail lets data volumes fail for what writes to them too: the daemon takes no entry, gives
+// no vote and says so, and hears and is heard as before.
+func (s *Script) writesFail(rounds int) {
+	r := rand.New(rand.NewPCG(uint64(s.Seed), writeSalt))
+	if r.IntN(6) > 0 {
+		return
+	}
+	for round := range rounds {
+		begin := time.Duration(round)*roundEvery + roundBegins
+		for range 1 + r.IntN(2) {
+			s.Faults = append(s.Faults, Fault{At: begin + time.Duration(r.Int64N(int64(10*time.Second))),
+				While: time.Second + time.Duration(r.Int64N(int64(50*time.Second))), Kind: "volume cannot be written",
+				Host: pick(r, s.Nodes), Choice: r.Uint64()})
+		}
+	}
+	sortFaults(s.Faults)
+}
+
+// StopWrites lets nothing be written to a host's data volume, which a look finds too, or ends that.
+func (w *World) StopWrites(h *Host, stop bool) {
+	if stop {
+		w.Deafen(h, true)
+		h.SetVolume(cluster.Volume{Why: message.Words("read-only file system"), Failing: true})
+		return
+	}
+	h.SetVolume(cluster.Volume{})
+	if h.Stuck {
+		w.Undeafen(h)
+	}
 }
 
 // SetVolume is what a look at the host's data volume finds from now on.
@@ -72,6 +111,9 @@ func (w *World) watchVolumes(s *cluster.State, d plan.Decision) {
 	}
 	for _, h := range w.order {
 		n, known := s.Nodes.Get(h.Name)
+		if known {
+			w.watchWrites(h, n)
+		}
 		if !known || n.State != cluster.NodeOnline {
 			continue
 		}
@@ -82,6 +124,34 @@ func (w *World) watchVolumes(s *cluster.State, d plan.Decision) {
 		if failing && !w.inTrouble(h, toldWithin) && (n.Volume == nil || !n.Volume.Failing) {
 			w.violate("the data volume of %s has failed for %s, and nobody knows it", h.Name, w.Now-h.volumeSince)
 		}
+	}
+}
+
+// watchWrites holds that a node whose volume cannot be written is known to be such, and is not
+// called online for long.
+func (w *World) watchWrites(h *Host, n cluster.Member) {
+	since := max(h.volumeSince, h.daemonSince, h.deafSince, w.ledSince, h.lastDeaf, h.leaderSince)
+	alone := h.Stuck && h.volume.Failing && h.daemon != nil && h.near && h.withLeader && !h.logless()
+	if !alone || w.Now-since <= toldWithin || h.daemon.incarnation == 0 || h.Name == w.raft.leader {
+		return
+	}
+	if last := n.LastVolume(); !last.Failing {
+		w.violate("the data volume of %s cannot be written for %s, and nobody knows it", h.Name, w.Now-since)
+	}
+	if n.State == cluster.NodeOnline {
+		w.violate("%s has taken nothing of the log for %s, and is called online", h.Name, w.Now-since)
+	}
+}
+
+// watchVolumeWords holds that a node which cannot write, and so never reads that it was heard, does
+// not fill the others' logs with it.
+func (w *World) watchVolumeWords(c cluster.NodeVolume) {
+	const most = 12
+	h := w.Hosts[c.Node]
+	h.volumeTold = append(slices.DeleteFunc(h.volumeTold, func(at time.Duration) bool { return w.Now-at > time.Minute }),
+		w.Now)
+	if len(h.volumeTold) > most {
+		w.violate("%s tells of its data volume %d times in a minute", c.Node, len(h.volumeTold))
 	}
 }
 

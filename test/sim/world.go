@@ -85,6 +85,9 @@ type World struct {
 	// audited: each shortcut of the minds is compared with the long way.
 	audited bool
 	turns   turns
+	// addresses counts the new ones; renumbered: a person has written down where everybody is.
+	addresses  int
+	renumbered bool
 }
 
 // Figures are what a run of histories is measured by.

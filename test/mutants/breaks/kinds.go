@@ -97,7 +97,7 @@ var networksAlone = []Mutant{
 		Name: "heard-is-in-touch", Law: "L7",
 		Broken: "a node of which the heartbeats pass and the log does not is given work",
 		Edits:  []Edit{{"cluster/mind/deaf.go", "l.Still, l.Well = l.Still+since, 0", "l.Still, l.Well = 0, 0"}},
-		Nets:   []Net{Simulation, stories}, Faults: []string{"deaf"},
+		Nets:   []Net{Simulation, stories}, Faults: []string{"deaf", "volume cannot be written"},
 	},
 	{
 		Name: "sent-into-a-loop", Law: "L7",

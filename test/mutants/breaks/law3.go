@@ -123,3 +123,31 @@ var unknowns = []Mutant{
 		Nets: []Net{tests("fence/power", "^TestFenceNeverSendsOffToAnotherMachine$")},
 	},
 }
+
+// boards are the breaks of what is believed of a board that answers and could not switch its
+// machine off.
+func boards() []Mutant {
+	return []Mutant{
+		{
+			Name: "given-up-for-nothing", Law: "L3",
+			Broken: "a node is fenced for a stop that failed although its board has said that it may not do that",
+			Edits: []Edit{{"cluster/plan/trouble.go", "works = works && check.Problem == \"\"",
+				"works = works && check.Problem != \"-\""}},
+			Nets: first(stories),
+		},
+		{
+			Name: "hand-without-a-right-is-ready", Law: "L3",
+			Broken: "a board that offers no off, or not to this account, passes its check",
+			Edits: []Edit{{"fence/power/redfish_systems.go", "if err := found.offers(resetOff); err != nil {",
+				"if err := found.offers(resetOff); err != nil && ctx == nil {"}},
+			Nets: first(tests("fence/power", "^TestRedfishCheckSaysWhatToDoNext$")),
+		},
+		{
+			Name: "open-fence-is-ready", Law: "L3",
+			Broken: "a node can be fenced, it is said, while an open fence has proven nothing",
+			Edits: []Edit{{"internal/report/fence.go", "fencing && open.TriedTotal > 0 {",
+				"fencing && open.TriedTotal < 0 {"}},
+			Nets: []Net{stories, tests("internal/report", "^TestANodeWhoseFenceHasProvenNothingIsUnprotected$")},
+		},
+	}
+}

@@ -27,7 +27,14 @@ func lostLogs() []Mutant {
 			Edits: []Edit{{"cluster/log.go",
 				"h.LastTerm == known.LastTerm && h.LastIndex < known.LastIndex",
 				"h.LastTerm == known.LastTerm && h.LastIndex < min(known.LastIndex, 0)"}},
-			Nets: first(Simulation),
+			Nets: first(Simulation), // it needs no fault: what compares logs in an election is the same line
+		},
+		{
+			Name: "applied-entries-are-cut", Law: "L7",
+			Broken: "a leader that lacks what a node has applied writes over it",
+			Edits: []Edit{{"quorum/held.go", "entries[0].Index <= applied {",
+				"entries[0].Index < min(applied, 0) {"}},
+			Nets: first(tests("quorum", "^TestNobodyCutsWhatWasApplied$")),
 		},
 		{
 			Name: "late-loss-is-believed", Law: "L7",
@@ -41,6 +48,41 @@ func lostLogs() []Mutant {
 			Name: "logless-gets-its-vote-early", Law: "L7", Broken: "a node that lost its log may vote before it holds it again",
 			Edits: []Edit{{"cluster/log.go", "Get(node); n.LogLost != 0 {", "Get(node); n.LogLost == 1 {"}},
 			Nets:  []Net{tests("cluster", "^TestANodeWithoutItsLogMayNotVoteBeforeItHasComeUp$")},
+		},
+	}
+}
+
+// elsewhere are the breaks of what brings the log to a node whose address is another one, or is not
+// there yet.
+func elsewhere() []Mutant {
+	return []Mutant{
+		{
+			Name: "moved-node-is-not-looked-for", Law: "L7",
+			Broken: "a node that comes back under another address is looked for where it was, for ever",
+			Edits: []Edit{{node, "\tif n.Reachable() {\n\t\treturn rules.Refuse(message.AddressNodeInTouch",
+				"\tif n.Name != \"\" {\n\t\treturn rules.Refuse(message.AddressNodeInTouch"}},
+			Nets:   []Net{Simulation, tests("internal/daemon", "^TestANodeThatComesBackUnderAnotherAddressIsFound$")},
+			Faults: []string{"address changes", "addresses change"},
+		},
+		{
+			Name: "start-tells-no-address", Law: "L7",
+			Broken: "the new addresses of all nodes last only as long as their files say what moved",
+			Edits:  []Edit{{node, "cmp.Or(c.Address, n.Address), c.Version", "cmp.Or(n.Address, c.Address), c.Version"}},
+			Nets:   []Net{Simulation, tests("internal/daemon", "^TestAllNodesGetNewAddressesAtOnce$")},
+			Faults: []string{"addresses change", "address changes"},
+		},
+		{
+			Name: "late-address-ends-the-daemon", Law: "L7",
+			Broken: "a daemon ends whose host does not have the address yet",
+			Edits: []Edit{{"internal/daemon/late.go", "\t\tif !errors.Is(err, syscall.EADDRNOTAVAIL) {",
+				"\t\tif what != \"\" || !errors.Is(err, syscall.EADDRNOTAVAIL) {"}},
+			Nets: first(tests("internal/daemon", "^TestADaemonWaitsForAnAddressThatComesLate$")),
+		},
+		{
+			Name: "volume-is-told-without-end", Law: "L7",
+			Broken: "a node that cannot write, and so never reads that it was heard, says so as fast as it can",
+			Edits:  []Edit{{"cluster/mind/volume.go", "\t\treturn now-w.at >= w.pause\n", "\t\treturn w.pause > 0\n"}},
+			Nets:   first(Simulation), Faults: []string{"volume cannot be written"},
 		},
 	}
 }

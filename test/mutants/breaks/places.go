@@ -212,7 +212,7 @@ var places = []Mutant{
 		Edits: []Edit{{"cluster/mind/volume.go",
 			"\tcase w.now == known:\n",
 			"\tcase w.now == known || w.now.Failing:\n"}},
-		Nets: []Net{Simulation, stories}, Faults: []string{"volume fails"},
+		Nets: []Net{Simulation, stories}, Faults: []string{"volume fails", "volume cannot be written"},
 	},
 	{
 		Name: "long-acts-are-no-news", Law: "R", Broken: "nothing is said of an act whose end is never told",
