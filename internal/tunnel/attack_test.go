@@ -144,7 +144,7 @@ func attacked(t *testing.T) (*town, Config, Roster) {
 	roster := Roster{
 		Nodes:   map[string]string{"node1": w.keys["node1"], "node2": w.keys["node2"]},
 		Removed: map[string]time.Time{w.keys["node3, removed"]: time.Now()},
-		Moves:   []Move{{Act: "1.7.0", From: "node2", To: "node1"}},
+		Moves:   []Move{{Act: "1.7.0", From: "node2", To: "node1", Guest: guest9}},
 	}
 	w.tell("node1", roster)
 	return w, w.forwarder("node1"), roster
@@ -353,30 +353,54 @@ func TestWithoutItsDaemonAForwarderLetsNobodyIn(t *testing.T) {
 	_ = conn.Close()
 }
 
-// TestAStreamOutlivesItsMigrationByAWhile, and not for good.
-func TestAStreamOutlivesItsMigrationByAWhile(t *testing.T) {
-	carried := newStreams(4, time.Minute)
-	near, a := net.Pipe()
-	b, _ := net.Pipe()
-	go func() { _ = carried.carry(a, b, about{act: "1"}) }()
-	until(t, "it is carried", func() bool { return carried.count("") == 1 })
-	over := func(about) error { return ErrNotExpected }
-	now := time.Now()
-	for _, step := range []struct {
+// TestAStreamEndsWithItsMigration: at once, unless its guest is just arriving, and then not for good.
+func TestAStreamEndsWithItsMigration(t *testing.T) {
+	for name, c := range map[string]struct {
+		said  []byte
 		after time.Duration
-		admit func(about) error
-		ends  int
 	}{
-		{0, over, 0}, {time.Minute, over, 0},
-		{61 * time.Second, func(about) error { return nil }, 0},
-		{2 * time.Minute, over, 0}, {12*time.Minute + time.Second, over, 1},
+		"of whoever looks on":          {hello9, time.Second},
+		"whose guest is arriving":      {call(programRemote, callPrepare, nil), 10*time.Minute + time.Second},
+		"whose guest's memory arrives": {nil, 10*time.Minute + time.Second},
 	} {
-		if closed := carried.recheck(now.Add(step.after), step.admit, 10*time.Minute); closed != step.ends {
-			t.Fatalf("after %s %d streams were closed, want %d", step.after, closed, step.ends)
-		}
-	}
-	if _, err := near.Write([]byte("x")); err == nil {
-		t.Error("it is still open")
+		t.Run(name, func(t *testing.T) {
+			carried := newStreams(4, time.Minute)
+			carry := func(calls bool) net.Conn {
+				near, a := net.Pipe()
+				b, far := net.Pipe()
+				go func() { _, _ = io.Copy(io.Discard, far) }()
+				var from net.Conn = a
+				if calls {
+					from = newSieve(a, guest9, slog.New(slog.DiscardHandler))
+				}
+				go func() { _ = carried.carry(from, b, about{act: "1"}) }()
+				return near
+			}
+			api := carry(true)
+			open, said := 1, c.said
+			if said == nil {
+				carry(false)
+				open, said = 2, call(programRemote, callPrepare, nil)
+			}
+			if _, err := api.Write(append(bytes.Clone(said), hello9...)); err != nil { // read whole when the next has begun
+				t.Fatal(err)
+			}
+			until(t, "they are carried", func() bool { return carried.count("") == open })
+			over, wanted := func(about) error { return ErrNotExpected }, func(about) error { return nil }
+			now := time.Now()
+			for _, step := range []struct {
+				at    time.Duration
+				admit func(about) error
+				ends  int
+			}{{0, over, 0}, {c.after / 4, over, 0}, {c.after / 3, wanted, 0}, {c.after, over, 0}, {2 * c.after, over, open}} {
+				if closed := carried.recheck(now.Add(step.at), step.admit, 10*time.Minute); closed != step.ends {
+					t.Fatalf("after %s %d streams were closed, want %d", step.at, closed, step.ends)
+				}
+			}
+			if _, err := api.Write([]byte("x")); err == nil {
+				t.Error("it is still open")
+			}
+		})
 	}
 }
 
