@@ -61,7 +61,8 @@ const (
 
 // calls are those that a live migration makes at its target, by their numbers in libvirt's
 // src/remote/remote_protocol.x, which never change: what libvirt itself and the agent ask for, also
-// when they settle one that went wrong. Whatever is not in it is refused, what is new in libvirt too.
+// when they settle one that went wrong. Whatever is not in it is refused, and so is what libvirt
+// adds one day.
 var calls = map[uint32]names{
 	1:   namesNone, // CONNECT_OPEN
 	2:   namesNone, // CONNECT_CLOSE

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestAStreamEndsWithItsMigration: at once, unless its guest is just arriving, and then not for good.
+// TestAStreamEndsWithItsMigration: at once, unless its guest is just arriving, and then not for
+// good.
 func TestAStreamEndsWithItsMigration(t *testing.T) {
 	for name, c := range map[string]struct {
 		said  []byte

@@ -32,8 +32,8 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// FuzzSieve reads what another node sends to libvirtd: whatever passes is whole calls that are on the
-// list, or signs of life, and of no other guest.
+// FuzzSieve reads what another node sends to libvirtd: whatever passes is whole calls that are on
+// the list, or signs of life, and of no other guest.
 func FuzzSieve(f *testing.F) {
 	f.Add(hello9, []byte(nil))
 	f.Add(append(bytes.Clone(hello9), call(programRemote, 12, domain(f, "web", guest9))...), hello9)

@@ -32,8 +32,8 @@ func TestOnlyWhatWasTriedIsHeld(t *testing.T) {
 	}
 }
 
-// TestAnAttackInTheLabIsCountedByWhatItsTestSays: held when it passed, left out when it was skipped,
-// and a failure in every other case, so also when there is no such test.
+// TestAnAttackInTheLabIsCountedByWhatItsTestSays: held when it passed, left out when it was
+// skipped, and a failure in every other case, so also when there is no such test.
 func TestAnAttackInTheLabIsCountedByWhatItsTestSays(t *testing.T) {
 	for said, c := range map[string]struct {
 		ended error
