@@ -269,7 +269,7 @@ func TestHeader(t *testing.T) {
 }
 
 func TestLimitsOfStreams(t *testing.T) {
-	carried := newStreams(1, 30*time.Millisecond)
+	carried := newStreams(1, time.Second)
 	a, b := net.Pipe()
 	c, d := net.Pipe()
 	first := make(chan error, 1)
