@@ -237,7 +237,7 @@ fuzz: tools-present ## fuzz every parser that bytes from outside reach, FUZZTIME
 	$(GO) run ./test/fuzz -time $(FUZZTIME) -tags $(TAGS) $(if $(ONLY),-only $(ONLY))
 
 .PHONY: test-attack
-test-attack: build ## attack a cluster of three simulated daemons; the last line says how many attacks were held
+test-attack: build ## attack a cluster of three simulated daemons, and as root hosts of the lab; the last line says how many attacks were held
 	$(GO) run -tags $(TAGS) ./test/attack -tools $(BIN)
 
 .PHONY: demo-web test-web chromium

@@ -142,11 +142,13 @@ type AddClient struct {
 	By          string    `json:"by,omitempty"`
 }
 
-// RevokeClients bars every certificate of a user for good.
+// RevokeClients bars every certificate of a user for good, or the one whose key begins so.
 type RevokeClients struct {
 	Change
 	User string `json:"user"`
-	By   string `json:"by,omitempty"`
+	// Fingerprint is the beginning of a key's fingerprint; "" is all of them.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	By          string `json:"by,omitempty"`
 }
 
 // MayBar says why no further keys can be barred. None is ever forgotten to make room: it would be

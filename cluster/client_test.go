@@ -58,6 +58,31 @@ func TestCertificatesOfToolsAreRecordedAndRevoked(t *testing.T) {
 	}
 }
 
+// TestOneCertificateOfSeveralIsRevoked: that of the laptop that was lost, and not the others.
+func TestOneCertificateOfSeveralIsRevoked(t *testing.T) {
+	s := clustertest.NewBook(t, 1).S
+	at := time.Unix(1_000_000, 0)
+	do := func(c cluster.Command) string {
+		return (apply.Apply(s, cluster.Entry{Index: s.Index + 1, At: at, Commands: []cluster.Command{c}}).Refused[0]).String()
+	}
+	for key, user := range map[string]string{"fa01": "alice", "fa02": "alice", "0b": "alice", "fb": "bob"} {
+		if why := do(cluster.AddClient{Fingerprint: key, User: user, Role: "viewer", Expires: at.Add(time.Hour)}); why != "" {
+			t.Fatal(why)
+		}
+	}
+	for key, says := range map[string]string{"fb": "begin with 0b, fa01, fa02", "fa": "several"} {
+		if why := do(cluster.RevokeClients{User: "alice", Fingerprint: key}); !strings.Contains(why, says) {
+			t.Errorf("key %s: %q does not say %q", key, why, says)
+		}
+	}
+	if why := do(cluster.RevokeClients{User: "alice", Fingerprint: "fa01"}); why != "" {
+		t.Fatal(why)
+	}
+	if s.Clients.Has("fa01") || !s.Removed.Has("fa01") || s.Clients.Len() != 3 || s.Removed.Len() != 1 {
+		t.Errorf("left are %v, barred %v", s.Clients.Keys(), s.Removed.Keys())
+	}
+}
+
 // TestARemovedKeyIsNeverForgotten: neither by many removals nor at the limit.
 func TestARemovedKeyIsNeverForgotten(t *testing.T) {
 	s := clustertest.NewBook(t, 1).S

@@ -46,7 +46,8 @@ func TestInTheLab(t *testing.T) {
 	one, two := l.Hosts[0], l.Hosts[1]
 	environment := []string{"CLUSTERD_TEST_KEYS=/srv/cluster/keys"}
 	forwarder := lab.Service{Name: "forward", Argv: []string{"/srv/cluster/vm.test"},
-		Environment: append(environment, "CLUSTERD_TEST_FORWARD=:7441")}
+		Environment: append(environment, "CLUSTERD_TEST_FORWARD=:7441",
+			"CLUSTERD_TEST_GUEST="+specOf(t, lab.GuestXML(guest)).UUID)}
 	if err := two.StartService(ctx, forwarder); err != nil {
 		t.Fatal(err)
 	}

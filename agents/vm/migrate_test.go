@@ -22,8 +22,9 @@ import (
 
 // The tests below move a real guest between two hosts whose libvirtds see the
 // same disk. CLUSTERD_TEST_PEER is the tunnel's address on the other host,
-// where this binary runs with CLUSTERD_TEST_FORWARD=:PORT; CLUSTERD_TEST_KEYS
-// is a folder with cert.pem and key.pem that both can read.
+// where this binary runs with CLUSTERD_TEST_FORWARD=:PORT and the guest's UUID
+// in CLUSTERD_TEST_GUEST; CLUSTERD_TEST_KEYS is a folder with cert.pem and
+// key.pem that both can read.
 const tunnelDir = "/run/clusterd-test"
 
 type testSecurity struct{ keys string }
@@ -45,6 +46,8 @@ func (s testSecurity) Dial(ctx context.Context, _, address string) (net.Conn, er
 }
 
 func (testSecurity) Admit(net.Conn, string, string, bool) error { return nil }
+
+func (testSecurity) Guest(string) string { return os.Getenv("CLUSTERD_TEST_GUEST") }
 
 func (s testSecurity) Listen(_ context.Context, address string) (net.Listener, error) {
 	config, err := s.config()

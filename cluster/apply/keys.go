@@ -282,14 +282,22 @@ func (t *transaction) applyAddClient(c cluster.AddClient) rules.Refusal {
 }
 
 func (t *transaction) applyRevokeClients(c cluster.RevokeClients) rules.Refusal {
-	var found []string
+	var found, all []string
 	for _, fingerprint := range t.Clients.Keys() {
 		if client, _ := t.Clients.Get(fingerprint); client.User == c.User {
-			found = append(found, fingerprint)
+			all = append(all, keyShown(fingerprint))
+			if strings.HasPrefix(fingerprint, c.Fingerprint) {
+				found = append(found, fingerprint)
+			}
 		}
 	}
-	if len(found) == 0 {
+	switch {
+	case len(all) == 0:
 		return rules.Refuse(message.ClientUncertified.With(c.User))
+	case len(found) == 0:
+		return rules.Refuse(message.ClientKeyUnknown.With(c.User, keyShown(c.Fingerprint), strings.Join(all, ", ")))
+	case c.Fingerprint != "" && len(found) > 1:
+		return rules.Refuse(message.ClientKeySeveral.With(c.User, keyShown(c.Fingerprint), strings.Join(all, ", ")))
 	}
 	if why := t.MayBar(len(found)); !why.IsZero() {
 		return rules.Refuse(why)
@@ -298,7 +306,13 @@ func (t *transaction) applyRevokeClients(c cluster.RevokeClients) rules.Refusal 
 		t.Clients.Delete(fingerprint)
 		t.Removed.Set(fingerprint, cluster.Removed{Name: "client " + c.User, At: t.At, By: c.By})
 	}
-	t.tell(cluster.Event{Subject: t.Cluster, By: c.By,
-		Why: message.ClientsRevoked.With(c.User, len(found))})
+	told := message.ClientsRevoked.With(c.User, len(found))
+	if c.Fingerprint != "" {
+		told = message.ClientRevoked.With(c.User, keyShown(found[0]))
+	}
+	t.tell(cluster.Event{Subject: t.Cluster, By: c.By, Why: told})
 	return rules.Accepted
 }
+
+// keyShown is as much of a key's fingerprint as tells it from others.
+func keyShown(fingerprint string) string { return fingerprint[:min(len(fingerprint), 16)] }

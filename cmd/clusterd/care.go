@@ -312,21 +312,37 @@ func clientCommand() *urfave.Command {
 			&urfave.DurationFlag{Name: "for", Value: pki.ClientValidity, Usage: "how long it is valid, 8760h at most"},
 			&urfave.StringFlag{Name: "out", Usage: "the `FOLDER` to write ca.pem, client.pem and client.key to; required"},
 			&urfave.BoolFlag{Name: "revoke", Usage: "revoke every certificate of USER instead of creating one"},
+			&urfave.StringFlag{Name: "fingerprint",
+				Usage: "with --revoke: only the certificate whose key's `FINGERPRINT` begins so"},
 		},
 		Action: makeClient,
 	}
 }
 
+// shortestKey is how much of a fingerprint names a key.
+const shortestKey = 8
+
 func revokeClient(c *urfave.Context, name string) error {
 	if c.String("out") != "" || c.IsSet("role") {
-		return command.Usage("revoking takes the user alone: clusterd client %s --revoke", name)
+		return command.Usage("revoking takes the user, and --fingerprint for one of several certificates: "+
+			"clusterd client %s --revoke", name)
+	}
+	key := strings.ToLower(strings.TrimSpace(c.String("fingerprint")))
+	if c.IsSet("fingerprint") && len(key) < shortestKey {
+		return command.Usage("--fingerprint needs the first %d characters of the key's fingerprint or more", shortestKey)
 	}
 	client, err := command.Connect(c)
 	if err != nil {
 		return err
 	}
-	if _, err := client.ClientCertificate(c.Context, api.ClientRequest{User: name, Revoke: true}); err != nil {
+	if _, err := client.ClientCertificate(c.Context, api.ClientRequest{User: name, Revoke: true,
+		Fingerprint: key}); err != nil {
 		return err
+	}
+	if key != "" {
+		fmt.Printf("The certificate of %s whose key begins with %s is barred for good, and connections with it are cut.\n",
+			name, key)
+		return nil
 	}
 	fmt.Printf("Every certificate of %s is barred for good, and connections with them are cut.\n", name)
 	return nil
@@ -339,6 +355,9 @@ func makeClient(c *urfave.Context) error {
 	}
 	if c.Bool("revoke") {
 		return revokeClient(c, name)
+	}
+	if c.IsSet("fingerprint") {
+		return command.Usage("--fingerprint goes with --revoke")
 	}
 	if c.String("out") == "" {
 		return command.Usage("client needs a folder: clusterd client %s --out FOLDER", name)
@@ -374,7 +393,8 @@ func makeClient(c *urfave.Context) error {
 	if err := reply.Keys.Write(folder); err != nil {
 		return err
 	}
-	fmt.Printf("Wrote the %s certificate of %s to %s. Copy the folder to the user's ~/.config/clusterd.\n",
-		c.String("role"), name, folder)
+	fmt.Printf("Wrote the %s certificate of %s to %s. Copy the folder to the user's ~/.config/clusterd.\n"+
+		"Its key's fingerprint, for clusterd client %s --revoke --fingerprint, is %s\n",
+		c.String("role"), name, folder, name, key.Fingerprint())
 	return nil
 }

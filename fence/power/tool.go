@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/clusterd/clusterd/internal/owned"
 )
 
 const (
@@ -100,14 +102,18 @@ func (h *toolHand) run(ctx context.Context, command ...string) (string, error) {
 		"-I", "lanplus", "-H", h.settings.host, "-p", strconv.Itoa(h.settings.port), "-U", h.settings.username, "-E",
 		"-L", strings.ToUpper(h.settings.privilege()), "-C", strconv.Itoa(h.suite), "-N", "1", "-R", "2",
 	}, command...)
-	tool := exec.CommandContext(ctx, "ipmitool", arguments...)
+	path, err := owned.Find("ipmitool")
+	if err != nil {
+		return "", fmt.Errorf("ipmitool: %w", err)
+	}
+	tool := exec.CommandContext(ctx, path, arguments...)
 	tool.Env = []string{"IPMITOOL_PASSWORD=" + h.settings.password, "LC_ALL=C"}
 	tool.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	tool.Cancel = func() error { return syscall.Kill(-tool.Process.Pid, syscall.SIGKILL) }
 	tool.WaitDelay = toolGrace
 	output, complaints := &clipped{}, &clipped{}
 	tool.Stdout, tool.Stderr = output, complaints
-	err := tool.Run()
+	err = tool.Run()
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("ipmitool: %w", ctx.Err())
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/owned"
 )
 
 // preemptTries is how often a preempt-and-abort that the device did not answer
@@ -229,6 +230,9 @@ func (d *Driver) read(ctx context.Context, s settings, path string) (Reading, er
 func (d *Driver) ask(ctx context.Context, s settings, q request) (reply, error) {
 	argv := d.options.Helper
 	if s.command != "" {
+		if err := owned.Program(s.command); err != nil {
+			return reply{}, fmt.Errorf("%s is not run as root: %w", s.command, err)
+		}
 		argv = []string{s.command}
 	}
 	return d.runner.run(ctx, argv, q)

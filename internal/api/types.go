@@ -325,8 +325,9 @@ type ClientRequest struct {
 	Request string `json:"request"`
 	// Validity is how long it lives; 0 is the default.
 	Validity time.Duration `json:"validity,omitempty"`
-	// Revoke bars every certificate of User instead.
-	Revoke bool `json:"revoke,omitempty"`
+	// Revoke bars every certificate of User instead, or the one whose key begins with Fingerprint.
+	Revoke      bool   `json:"revoke,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
 // ClientReply carries it.

@@ -85,11 +85,42 @@ func (p *parser) address(into *string, what string) func(*yaml.Node) {
 func (p *parser) options(what string, node *yaml.Node) map[string]string {
 	options := map[string]string{}
 	p.Entries(node, "options of "+what, func(key, value *yaml.Node) {
-		if text, ok := p.Literal(value, "option "+key.Value+" of "+what); ok {
+		if text, ok := p.valueOrFile(node, key, value, "option "+key.Value+" of "+what); ok {
 			options[key.Value] = text
 		}
 	})
 	return options
+}
+
+// valueOrFile reads an option or parameter: what is written, or {file: PATH} for the only line of
+// a file, which takes the place of its name. That is for secrets: a value that the document may
+// show belongs into it.
+func (p *parser) valueOrFile(mapping, key, value *yaml.Node, what string) (string, bool) {
+	if value.Kind != yaml.MappingNode {
+		return p.Literal(value, what)
+	}
+	var file *yaml.Node
+	p.Mapping(value, what, strict.Fields{"file": func(node *yaml.Node) { file = node }})
+	switch {
+	case file == nil:
+		p.Fault(value, "%s must be text, or {file: PATH}", what)
+		return "", false
+	case !fence.SoundsSecret(key.Value):
+		p.Fault(file, "%s would be read from a file and then be shown to all, because its name does not say that it is "+
+			"secret; write the value out", what)
+		return "", false
+	}
+	content, ok := p.contents(file, "the file of "+what)
+	if !ok {
+		return "", false
+	}
+	secret, rest, _ := strings.Cut(content, "\n")
+	if secret = strings.TrimSuffix(secret, "\r"); secret == "" || strings.TrimSpace(rest) != "" {
+		p.Fault(file, "the file of %s must hold the secret on its only line", what)
+		return "", false
+	}
+	p.replace(mapping, value, "", secret)
+	return secret, true
 }
 
 // password reads a password that is written out, or keeps the old one where the mask stands.

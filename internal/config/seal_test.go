@@ -7,6 +7,52 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
+// TestSecretsOfAgentsComeFromFiles: as passwords of devices do, and only what is secret by its
+// name.
+func TestSecretsOfAgentsComeFromFiles(t *testing.T) {
+	const text = `cluster: a
+devices:
+  b: {driver: agent, address: 10.0.0.9, username: u, password: p, options: {agent: fence_apc,
+    snmp_priv_passwd: {file: snmp}}}
+services:
+  service:shop:
+    resources:
+      - type: ocf:heartbeat:mysql
+        name: db
+        parameters:
+          test_passwd: {file: db} # not here
+          config: /etc/my.cnf
+`
+	files := map[string]string{"snmp": "hush1234\n", "db": "hush5678\r\n", "long": "one\ntwo\n"}
+	read := func(path string) ([]byte, error) { return []byte(files[path]), nil }
+	parsed, err := Parse("d", []byte(text), read, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := parsed.Document.Devices["b"].Options["snmp_priv_passwd"]
+	resource := parsed.Document.Services["service:shop"].Tree[0].Parameters
+	if device != "hush1234" || resource["test_passwd"] != "hush5678" || resource["config"] != "/etc/my.cnf" {
+		t.Errorf("option %q, parameters %v", device, resource)
+	}
+	again, err := Parse("d", []byte(parsed.Text), nil, nil)
+	if err != nil || again.Document.Devices["b"].Options["snmp_priv_passwd"] != device ||
+		strings.Contains(parsed.Text, "file:") {
+		t.Errorf("the text that is sent is read otherwise: %v in %s", err, parsed.Text)
+	}
+	for from, says := range map[string]string{
+		"config: {file: db}":                        "write the value out",
+		"test_passwd: {file: long}":                 "on its only line",
+		"test_passwd: {path: db}":                   "{file: PATH}",
+		"test_passwd: {file: db, credential: mine}": "credential",
+	} {
+		changed := strings.Replace(strings.Replace(text, "test_passwd: {file: db} # not here", from, 1),
+			"          config: /etc/my.cnf\n", "", 1)
+		if _, err := Parse("d", []byte(changed), read, nil); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+}
+
 // TestASealedDocumentMeansTheSameEverywhere: what its text is read as again is what it was
 // sealed to.
 func TestASealedDocumentMeansTheSameEverywhere(t *testing.T) {

@@ -290,7 +290,7 @@ func (p *parser) parameters(node *yaml.Node) map[string]string {
 			p.Fault(key, "%q is not the name of a parameter: use letters, digits, - and _", strict.Brief(key.Value))
 			return
 		}
-		text, ok := p.Literal(value, "parameter "+key.Value)
+		text, ok := p.valueOrFile(node, key, value, "parameter "+key.Value)
 		switch {
 		case !ok:
 		case len(text) > longestValue || strings.ContainsRune(text, 0):

@@ -52,7 +52,8 @@ func rosterOf(self string, known membership.KeySource, root *cluster.State) tunn
 	roster := tunnel.Roster{Nodes: keys.Nodes, Next: keys.Next, Removed: keys.Removed, Authorities: keys.Authorities}
 	for _, service := range root.Services.Rows() {
 		if i := service.Intent; i != nil && i.Sends() && (i.Node == self || i.Target == self) {
-			roster.Moves = append(roster.Moves, tunnel.Move{Act: i.Began(), From: i.Node, To: i.Target})
+			roster.Moves = append(roster.Moves, tunnel.Move{Act: i.Began(), From: i.Node, To: i.Target,
+				Guest: service.Spec.UUID})
 		}
 	}
 	return roster

@@ -48,6 +48,10 @@ type hostXML struct {
 	Disks       []diskXML       `xml:"disk"`
 	HostDevices []hostDeviceXML `xml:"hostdev"`
 	Interfaces  []hostDeviceXML `xml:"interface"`
+	Consoles    []struct {
+		Type     string `xml:"type,attr"`
+		Password string `xml:"passwd,attr"`
+	} `xml:"graphics"`
 	FileSystems []struct {
 		Source struct {
 			Dir    string `xml:"dir,attr"`

@@ -125,6 +125,13 @@ func Read(text string) (Definition, []Fault) {
 	if variables := found.OS.NVRAM.identity(); variables != "" {
 		d.Disks = append(d.Disks, resources.Disk{Identity: variables, State: true})
 	}
+	for _, console := range found.Devices.Consoles {
+		if console.Password != "" {
+			complain("has the password of its console in it (passwd= of <graphics type=%q>), which would lie in the log, "+
+				"in backups and on every node as it is; take it out, and have the console listen on 127.0.0.1 alone, or set "+
+				"vnc_password or spice_password in /etc/libvirt/qemu.conf of each node", brief(console.Type))
+		}
+	}
 	d.Bonds = found.bonds(d)
 	if d.Demand, problem = found.demand(); problem != "" {
 		complain("%s", problem)

@@ -115,6 +115,11 @@ var (
 var (
 	ClientCertified  = New("client-certified", "a certificate was made for {user} with role {role}")
 	ClientsRevoked   = New("clients-revoked", "the certificates of {user} were revoked ({certificates})")
+	ClientRevoked    = New("client-revoked", "a certificate of {user} was revoked, whose key begins with {key}")
+	ClientKeyUnknown = New("client-key-unknown",
+		"{user} has no valid certificate whose key begins with {key}; those of {user} begin with {keys}")
+	ClientKeySeveral = New("client-key-several",
+		"several certificates of {user} have a key that begins with {key}; tell more of it: {keys}")
 	ClientIncomplete = New("client-incomplete",
 		"a client's certificate needs a fingerprint, a user and a role, of at most {limit} characters each")
 	ClientExpired     = New("client-expired", "the certificate of {user} has expired already")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -67,6 +68,18 @@ func Program(path string) error {
 		}
 	}
 	return fmt.Errorf("%s is a folder", path)
+}
+
+// Find looks a program up as exec.LookPath does and returns its path if it may be run as root.
+func Find(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", err
+	}
+	if err := Program(path); err != nil {
+		return "", fmt.Errorf("%s is not run as root: %w", name, err)
+	}
+	return path, nil
 }
 
 // split leaves ".." alone: behind a symbolic link it does not mean what the text says.

@@ -83,3 +83,28 @@ func TestWhatIsNoProgramIsSaidSo(t *testing.T) {
 		t.Errorf("a missing program: %v", err)
 	}
 }
+
+// TestWhatIsFoundByItsNameIsHeldToTheSame: the first of that name counts, so that what somebody may
+// change there is told and not passed over.
+func TestWhatIsFoundByItsNameIsHeldToTheSame(t *testing.T) {
+	ours, open := t.TempDir(), t.TempDir()
+	for _, folder := range []string{ours, open} {
+		if err := os.WriteFile(filepath.Join(folder, "ipmitool"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", ours+":"+open)
+	if path, err := Find("ipmitool"); err != nil || path != filepath.Join(ours, "ipmitool") {
+		t.Errorf("ours: %q, %v", path, err)
+	}
+	t.Setenv("PATH", open+":"+ours)
+	if path, err := Find("ipmitool"); !errors.Is(err, ErrNotOurs) || path != "" {
+		t.Errorf("one that anybody may replace: %q, %v", path, err)
+	}
+	if _, err := Find("no-such-program-here"); err == nil || errors.Is(err, ErrNotOurs) {
+		t.Errorf("one that is not there: %v", err)
+	}
+}

@@ -19,7 +19,7 @@ func (s *Server) client(w http.ResponseWriter, r *http.Request, who Caller) erro
 		return err
 	}
 	if asked.Revoke {
-		return s.revoke(w, r, who, asked.User)
+		return s.revoke(w, r, who, asked)
 	}
 	who.about("make a certificate for %.64q with role %.20q", asked.User, asked.Role)
 	life := cmp.Or(asked.Validity, pki.ClientValidity)
@@ -61,9 +61,10 @@ func (s *Server) nodeKeys(w http.ResponseWriter, _ *http.Request, _ Caller) erro
 
 // revoke bars the certificates of a user; connections with them are cut when the
 // log tells.
-func (s *Server) revoke(w http.ResponseWriter, r *http.Request, who Caller, user string) error {
-	who.about("revoke the certificates of %.64q", user)
-	if err := s.order(r.Context(), cluster.RevokeClients{User: user, By: who.Name}); err != nil {
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request, who Caller, asked api.ClientRequest) error {
+	who.about("revoke the certificates of %.64q whose key begins with %.64q", asked.User, asked.Fingerprint)
+	command := cluster.RevokeClients{User: asked.User, Fingerprint: asked.Fingerprint, By: who.Name}
+	if err := s.order(r.Context(), command); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, api.ClientReply{})

@@ -144,7 +144,7 @@ func attacked(t *testing.T) (*town, Config, Roster) {
 	roster := Roster{
 		Nodes:   map[string]string{"node1": w.keys["node1"], "node2": w.keys["node2"]},
 		Removed: map[string]time.Time{w.keys["node3, removed"]: time.Now()},
-		Moves:   []Move{{Act: "1.7.0", From: "node2", To: "node1"}},
+		Moves:   []Move{{Act: "1.7.0", From: "node2", To: "node1", Guest: guest9}},
 	}
 	w.tell("node1", roster)
 	return w, w.forwarder("node1"), roster
@@ -351,33 +351,6 @@ func TestWithoutItsDaemonAForwarderLetsNobodyIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
-}
-
-// TestAStreamOutlivesItsMigrationByAWhile, and not for good.
-func TestAStreamOutlivesItsMigrationByAWhile(t *testing.T) {
-	carried := newStreams(4, time.Minute)
-	near, a := net.Pipe()
-	b, _ := net.Pipe()
-	go func() { _ = carried.carry(a, b, about{act: "1"}) }()
-	until(t, "it is carried", func() bool { return carried.count("") == 1 })
-	over := func(about) error { return ErrNotExpected }
-	now := time.Now()
-	for _, step := range []struct {
-		after time.Duration
-		admit func(about) error
-		ends  int
-	}{
-		{0, over, 0}, {time.Minute, over, 0},
-		{61 * time.Second, func(about) error { return nil }, 0},
-		{2 * time.Minute, over, 0}, {12*time.Minute + time.Second, over, 1},
-	} {
-		if closed := carried.recheck(now.Add(step.after), step.admit, 10*time.Minute); closed != step.ends {
-			t.Fatalf("after %s %d streams were closed, want %d", step.after, closed, step.ends)
-		}
-	}
-	if _, err := near.Write([]byte("x")); err == nil {
-		t.Error("it is still open")
-	}
 }
 
 // hello9 is a call that each migration begins with, as libvirt sends it: the list of ways to log

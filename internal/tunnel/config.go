@@ -25,6 +25,9 @@ type Security interface {
 	// an act: nil, or why not, which is ErrNotExpected when no open migration
 	// asks for it. It is asked again while the stream is open.
 	Admit(remote net.Conn, kind, act string, dialed bool) error
+	// Guest is the libvirt UUID of what such an act moves; empty where it is not known, and then
+	// no call of any guest passes.
+	Guest(act string) string
 }
 
 // Config of a forwarder. The daemon and the forwarder get the same.
@@ -60,8 +63,8 @@ type Config struct {
 	// TargetWait is how long the target's forwarder may take to listen: that of a node which has
 	// just booted comes up a moment after its daemon.
 	TargetWait time.Duration
-	// AfterAct is how long a stream may go on after its migration has ended in
-	// the log. Cutting it at once could part a guest that is just arriving.
+	// AfterAct is how long the streams of a guest that is just arriving may go on after its
+	// migration has ended in the log. Others are cut at once.
 	AfterAct time.Duration
 	// Deaf is how long new streams are taken without a daemon, which is what
 	// tells the forwarder who was removed.

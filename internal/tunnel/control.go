@@ -8,7 +8,7 @@ import (
 
 // Version of the control protocol; a daemon that speaks another one, or has another address,
 // retires the running forwarder and starts its own.
-const Version = 1
+const Version = 2
 
 const controlLimit = 16 << 10
 

@@ -149,7 +149,7 @@ func (f *forwarder) acceptNodes(listener net.Listener) {
 			continue
 		}
 		go func() {
-			if err := serve(context.Background(), conn, f.carried, f.permit, f.dialLocal); err != nil {
+			if err := f.serve(context.Background(), conn); err != nil {
 				f.config.Logger.Warn("a stream from another node ended badly", "peer", conn.RemoteAddr().String(), "error", err)
 			}
 		}()

@@ -117,6 +117,20 @@ func (m *Members) Admit(remote net.Conn, kind, act string, dialed bool) error {
 	return roster.expects(act, from, to)
 }
 
+// Guest implements Security.
+func (m *Members) Guest(act string) string {
+	roster, _, err := m.roster.read()
+	if err != nil {
+		return ""
+	}
+	for _, move := range roster.Moves {
+		if move.covers(act) {
+			return move.Guest
+		}
+	}
+	return ""
+}
+
 // Listen implements Security. The listener ends when the node has another key: a process with the
 // new one takes its place.
 func (m *Members) Listen(ctx context.Context, address string) (net.Listener, error) {

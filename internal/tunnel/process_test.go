@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -48,15 +49,15 @@ func pidOf(t *testing.T, client *Client) int {
 	return status.PID
 }
 
-// talkThrough sends a word over an open stream and wants it echoed.
+// talkThrough sends a call over an open stream and wants it echoed.
 func talkThrough(t *testing.T, conn net.Conn) {
 	t.Helper()
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-	if _, err := conn.Write([]byte("tick")); err != nil {
+	if _, err := conn.Write(hello9); err != nil {
 		t.Fatal(err)
 	}
-	got := make([]byte, 4)
-	if _, err := io.ReadFull(conn, got); err != nil || string(got) != "tick" {
+	got := make([]byte, len(hello9))
+	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, hello9) {
 		t.Fatalf("the stream gave back %q: %v", got, err)
 	}
 }

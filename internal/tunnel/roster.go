@@ -34,18 +34,23 @@ type Move struct {
 	Act  string `json:"act"`
 	From string `json:"from"`
 	To   string `json:"to"`
+	// Guest is the libvirt UUID of what moves.
+	Guest string `json:"guest,omitempty"`
 }
+
+// covers reports whether an act is this migration, or a round of settling it: their names go on
+// from its own.
+func (m Move) covers(act string) bool { return act == m.Act || strings.HasPrefix(act, m.Act+".") }
 
 // isKeyOf reports whether a member is believed by a key.
 func (r Roster) isKeyOf(node, key string) bool {
 	return key != "" && (r.Nodes[node] == key || r.Next[node] == key)
 }
 
-// expects says why a stream of an act is not wanted between two nodes; nil if it is. A migration
-// that is being settled has rounds, whose names go on from its own.
+// expects says why a stream of an act is not wanted between two nodes; nil if it is.
 func (r Roster) expects(act, from, to string) error {
 	for _, move := range r.Moves {
-		if move.From == from && move.To == to && (act == move.Act || strings.HasPrefix(act, move.Act+".")) {
+		if move.From == from && move.To == to && move.covers(act) {
 			return nil
 		}
 	}

@@ -139,6 +139,9 @@ func (f *forwarder) toTarget(local net.Conn, head header, route *openRoute) erro
 		_ = remote.Close()
 		return err
 	}
+	if head.Kind == kindAPI {
+		local = newWatch(local)
+	}
 	return f.carried.carry(local, remote, what)
 }
 

@@ -113,16 +113,34 @@ func (s *streams) count(act string) int {
 	return number
 }
 
-// recheck closes the streams that are refused now, and those whose migration ended long ago.
+// overMoment is how long streams of a migration that is over may take to end by themselves.
+const overMoment = 500 * time.Millisecond
+
+// arriving reports whether a stream's guest is between the calls that prepare and finish its
+// arrival. The target would kill it if the connection ended now.
+func (c *stream) arriving() bool {
+	calls, is := c.a.(*sieve)
+	return is && calls.underWay.Load()
+}
+
+// recheck closes the streams that are refused now, and those whose migration is over: at once, but
+// for one whose guest is just arriving. Its intent can end before libvirt is done with it.
 func (s *streams) recheck(now time.Time, admit func(about) error, afterAct time.Duration) (closed int) {
 	s.mu.Lock()
-	open := make([]*stream, 0, len(s.open))
+	open, arriving := make([]*stream, 0, len(s.open)), map[string]bool{}
 	for carried := range s.open {
 		open = append(open, carried)
+		if carried.arriving() {
+			arriving[carried.about.act] = true
+		}
 	}
 	s.mu.Unlock()
 	for _, carried := range open {
 		err := admit(carried.about)
+		limit := overMoment
+		if arriving[carried.about.act] {
+			limit = afterAct
+		}
 		switch {
 		case err == nil:
 			carried.over = time.Time{}
@@ -130,7 +148,7 @@ func (s *streams) recheck(now time.Time, admit func(about) error, afterAct time.
 		case errors.Is(err, ErrNotExpected) && carried.over.IsZero():
 			carried.over = now
 			continue
-		case errors.Is(err, ErrNotExpected) && now.Sub(carried.over) < afterAct:
+		case errors.Is(err, ErrNotExpected) && now.Sub(carried.over) < limit:
 			continue
 		}
 		_ = carried.a.Close()

@@ -50,14 +50,14 @@ func (f *forwarder) deaf() bool {
 type localDial func(ctx context.Context, kind, act string) (net.Conn, error)
 
 // serve answers one connection of another node: header, permission, local end, copy.
-func serve(ctx context.Context, conn net.Conn, carried *streams, permit permission, dial localDial) error {
+func (f *forwarder) serve(ctx context.Context, conn net.Conn) error {
 	_ = conn.SetDeadline(time.Now().Add(headerTimeout))
 	var head header
 	if err := readLine(conn, headerLimit, &head); err != nil {
 		_ = conn.Close()
 		return err
 	}
-	local, err := openLocal(ctx, head, about{remote: conn, kind: head.Kind, act: head.Act}, permit, dial)
+	local, err := openLocal(ctx, head, about{remote: conn, kind: head.Kind, act: head.Act}, f.permit, f.dialLocal)
 	if err != nil {
 		_ = writeLine(conn, answer{Error: err.Error()})
 		_ = conn.Close()
@@ -69,7 +69,11 @@ func serve(ctx context.Context, conn net.Conn, carried *streams, permit permissi
 		return fmt.Errorf("answer the source's forwarder: %w", err)
 	}
 	_ = conn.SetDeadline(time.Time{})
-	return carried.carry(conn, local, about{remote: conn, kind: head.Kind, act: head.Act})
+	from := conn
+	if head.Kind == kindAPI {
+		from = newSieve(conn, f.config.Security.Guest(head.Act), f.config.Logger)
+	}
+	return f.carried.carry(from, local, about{remote: conn, kind: head.Kind, act: head.Act})
 }
 
 func openLocal(ctx context.Context, head header, what about, permit permission, dial localDial) (net.Conn, error) {

@@ -28,6 +28,8 @@ func (plainSecurity) Dial(ctx context.Context, _, address string) (net.Conn, err
 
 func (plainSecurity) Admit(net.Conn, string, string, bool) error { return nil }
 
+func (plainSecurity) Guest(string) string { return guest9 }
+
 func (plainSecurity) Listen(ctx context.Context, address string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
@@ -176,7 +178,7 @@ func TestBothKindsReachTheTarget(t *testing.T) {
 		t.Fatalf("opening an act again: %v, %v", again, err)
 	}
 	api, data := socketOf(t, route)
-	if got := ask(t, api, []byte("list")); string(got) != "heard list" {
+	if got := ask(t, api, hello9); string(got) != "heard "+string(hello9) {
 		t.Fatalf("the api stream answered %q", got)
 	}
 	// QEMU's socket appears only after the first attempt to reach it.
@@ -267,7 +269,7 @@ func TestHeader(t *testing.T) {
 }
 
 func TestLimitsOfStreams(t *testing.T) {
-	carried := newStreams(1, 30*time.Millisecond)
+	carried := newStreams(1, time.Second)
 	a, b := net.Pipe()
 	c, d := net.Pipe()
 	first := make(chan error, 1)

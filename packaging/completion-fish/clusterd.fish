@@ -182,6 +182,7 @@ complete -c clusterd -n '__clusterd_below "client"' -l role -x -d 'viewer (reads
 complete -c clusterd -n '__clusterd_below "client"' -l for -x -d 'how long it is valid, 8760h at most (default: 2160h)'
 complete -c clusterd -n '__clusterd_below "client"' -l out -r -F -d 'the FOLDER to write ca.pem, client.pem and client.key to; required'
 complete -c clusterd -n '__clusterd_below "client"' -l revoke -d 'revoke every certificate of USER instead of creating one'
+complete -c clusterd -n '__clusterd_below "client"' -l fingerprint -x -d 'with --revoke: only the certificate whose key'\''s FINGERPRINT begins so'
 complete -c clusterd -n '__clusterd_at ""' -a web -d 'log in at the page, which the document declares (web), and end visits there'
 complete -c clusterd -n '__clusterd_at "web"' -a login -d 'make a link that lets one browser in, once, within 5 minutes'
 complete -c clusterd -n '__clusterd_below "web login"' -l role -x -d 'ROLE of the visitor: viewer, operator or admin; at most your own (default: "viewer")'

@@ -31,3 +31,22 @@ func TestOnlyWhatWasTriedIsHeld(t *testing.T) {
 		t.Errorf("without root a crowd of local users is told as %v", err)
 	}
 }
+
+// TestAnAttackInTheLabIsCountedByWhatItsTestSays: held when it passed, left out when it was
+// skipped, and a failure in every other case, so also when there is no such test.
+func TestAnAttackInTheLabIsCountedByWhatItsTestSays(t *testing.T) {
+	for said, c := range map[string]struct {
+		ended error
+		want  error
+	}{
+		"--- PASS: TestX (3.2s)":                {nil, nil},
+		"no lab\n--- SKIP: TestX (0.0s)":        {nil, errLeftOut},
+		"testing: warning: no tests to run":     {nil, errUntried},
+		"--- PASS: TestXY (3.2s)":               {nil, errUntried},
+		"--- FAIL: TestX (1.0s)\nit was let in": {os.ErrInvalid, os.ErrInvalid},
+	} {
+		if got := labVerdict("TestX", []byte(said), c.ended); !errors.Is(got, c.want) {
+			t.Errorf("%q: %v, want %v", said, got, c.want)
+		}
+	}
+}

@@ -124,7 +124,7 @@ func (s *site) prepare(ctx context.Context) error {
 		return fmt.Errorf("remove %s: %w: %s", removed, err, output)
 	}
 	s.members = []string{"node1", "node2"}
-	return errors.Join(s.tellForwarder(ctx), s.StopDaemon(ctx, removed))
+	return errors.Join(s.tellForwarder(ctx, nil), s.StopDaemon(ctx, removed))
 }
 
 // The protocols of a node's port.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +33,7 @@ var tunnelers = []attack{
 		return s.tunnelForged(ctx, "node2")
 	}},
 	{"a member reaches for a hypervisor without a move that was ordered", unordered},
+	{"a member with a move that was ordered reaches for more than its guest", ordered},
 }
 
 // forwarding is the process of the port of live moves, which a simulated node has none of: the real
@@ -38,8 +41,10 @@ var tunnelers = []attack{
 type forwarding struct {
 	folder  string
 	reached atomic.Int64
-	stop    context.CancelFunc
-	ended   chan error
+	// heard are the bytes that came through.
+	heard atomic.Int64
+	stop  context.CancelFunc
+	ended chan error
 }
 
 func (f *forwarding) roster() string { return filepath.Join(f.folder, "roster.json") }
@@ -69,13 +74,17 @@ func (s *site) forward(ctx context.Context) error {
 				return
 			}
 			f.reached.Add(1)
-			conn.Close()
+			go func() {
+				defer conn.Close()
+				n, _ := io.Copy(io.Discard, conn)
+				f.heard.Add(n)
+			}()
 		}
 	}()
 	ctx, f.stop = context.WithCancel(ctx)
 	context.AfterFunc(ctx, func() { hypervisor.Close() })
 	s.forwarder = f
-	if err := s.tellForwarder(ctx); err != nil {
+	if err := s.tellForwarder(ctx, nil); err != nil {
 		return err
 	}
 	quiet := slog.New(slog.DiscardHandler)
@@ -87,7 +96,7 @@ func (s *site) forward(ctx context.Context) error {
 }
 
 // tellForwarder writes what the victim's daemon knows of keys, as a daemon with a hypervisor does.
-func (s *site) tellForwarder(ctx context.Context) error {
+func (s *site) tellForwarder(ctx context.Context, moves []tunnel.Move) error {
 	client, err := s.Client(victim)
 	if err != nil {
 		return err
@@ -98,7 +107,7 @@ func (s *site) tellForwarder(ctx context.Context) error {
 		return err
 	}
 	return tunnel.WriteRoster(s.forwarder.roster(), tunnel.Roster{Nodes: keys.Nodes, Next: keys.Next,
-		Removed: keys.Removed, Authorities: keys.Authorities})
+		Removed: keys.Removed, Authorities: keys.Authorities, Moves: moves})
 }
 
 func (s *site) tunnelAddress() string {
@@ -190,6 +199,62 @@ func (s *site) orders(ctx context.Context, identity *pki.Identity, header map[st
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("a stream for %v is held open", header)
+	}
+	return nil
+}
+
+// ordered has a move of its own, and asks libvirt for what lies beside it: files of root's by a
+// storage volume, other guests, QEMU's monitor, a guest out of nothing.
+func ordered(ctx context.Context, s *site) error {
+	identity, err := pki.LoadIdentity(s.world.DataFolder("node2"))
+	if err != nil {
+		return err
+	}
+	const guest = "11111111-2222-3333-4444-555555555555"
+	err = s.tellForwarder(ctx, []tunnel.Move{{Act: "1.7.0", From: "node2", To: victim, Guest: guest}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.tellForwarder(ctx, nil) }()
+	conn, err := s.intoTunnel(ctx, identity)
+	if err != nil {
+		return fmt.Errorf("a member is refused: %w", err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := conn.Write([]byte(`{"kind":"api","act":"1.7.0"}` + "\n")); err != nil {
+		return err
+	}
+	if said, err := bufio.NewReaderSize(conn, 16).ReadString('\n'); err != nil || said != "{}\n" {
+		return fmt.Errorf("%w: the stream of its own move was not opened: %q, %w", errUntried, said, err)
+	}
+	other := append([]byte{0, 0, 0, 3, 'w', 'e', 'b', 0}, make([]byte, 20)...)
+	for _, call := range []struct {
+		program, procedure uint32
+		arguments          []byte
+	}{
+		{0x20008086, 209, make([]byte, 64)}, // STORAGE_VOL_DOWNLOAD
+		{0x20008086, 76, []byte("<pool/>!")}, {0x20008086, 10, []byte("<domain>")}, {0x20008086, 273, nil},
+		{0x20008086, 12, other}, {0x20008086, 24, other[8:24]}, {0x20008087, 1, other},
+	} {
+		var text []byte
+		for _, word := range []uint32{uint32(28 + len(call.arguments)), call.program, 1, call.procedure, 0, 7, 0} {
+			text = binary.BigEndian.AppendUint32(text, word)
+		}
+		if _, err := conn.Write(append(text, call.arguments...)); err != nil {
+			return err
+		}
+		answer := make([]byte, 28)
+		if _, err := io.ReadFull(conn, answer); err != nil {
+			return fmt.Errorf("call %d was not refused: %w", call.procedure, err)
+		}
+		rest := int64(binary.BigEndian.Uint32(answer)) - int64(len(answer))
+		if _, err := io.CopyN(io.Discard, conn, rest); err != nil || answer[27] != 1 {
+			return fmt.Errorf("call %d was answered with %x: %w", call.procedure, answer, err)
+		}
+	}
+	if heard := s.forwarder.heard.Load(); heard > 0 {
+		return fmt.Errorf("the hypervisor heard %d bytes", heard)
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/clusterd/clusterd/internal/owned"
 )
 
 // Home names the place of a service: Key is its own forever, Title is for people.
@@ -103,7 +105,7 @@ func (p Places) scope(home Home) (*Place, error) {
 // hold begins the process that holds the place. It ends by itself should nobody
 // be left to end it.
 func (p *Place) hold(folder *os.File) error {
-	path, err := exec.LookPath("sleep")
+	path, err := owned.Find("sleep")
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/owned"
 	"github.com/clusterd/clusterd/internal/recorder"
 )
 
@@ -285,7 +286,11 @@ func (s *collection) plans(context.Context) ([]bundled, error) {
 
 // journal is what the daemon told the system's journal last.
 func journal(ctx context.Context) ([]bundled, error) {
-	program := exec.CommandContext(ctx, "journalctl", "--unit", "clusterd", "--lines", journalLines, "--no-pager",
+	path, err := owned.Find("journalctl")
+	if err != nil {
+		return nil, err
+	}
+	program := exec.CommandContext(ctx, path, "--unit", "clusterd", "--lines", journalLines, "--no-pager",
 		"--output", "short-iso-precise")
 	program.Env = []string{"LC_ALL=C", "PATH=/usr/bin:/bin"}
 	program.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

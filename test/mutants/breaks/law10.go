@@ -4,6 +4,7 @@ const (
 	doors, dial, dialed  = "internal/pki/doors.go", "internal/pki/dial.go", "internal/pki/dialed.go"
 	mux, members         = "internal/pki/mux.go", "internal/tunnel/members.go"
 	tunnelTarget, roster = "internal/tunnel/target.go", "internal/tunnel/roster.go"
+	sieve                = "internal/tunnel/sieve.go"
 )
 
 var doorTable, bothEnds = tests("internal/pki", "^TestWhoMayDoWhat$"),
@@ -57,8 +58,40 @@ var admitted = []Mutant{
 	},
 	{
 		Name: "any-act-opens-libvirt", Law: "L10", Broken: "a member reaches another one's libvirt when it likes",
-		Edits: []Edit{{roster, "if move.From == from && move.To == to && (act", "if act != \"\" || (act"}},
-		Nets:  first(getsIn),
+		Edits: []Edit{{roster, "if move.From == from && move.To == to && move.covers(act) {",
+			"if act != \"\" || move.covers(act) {"}},
+		Nets: first(getsIn),
+	},
+	{
+		Name: "any-call-passes", Law: "L10",
+		Broken: "a member with a migration may ask another one's libvirt for anything",
+		Edits:  []Edit{{sieve, "case why == nil || s.own:", "case why == nil || s.guest != \"\" || s.own:"}},
+		Nets:   first(tests("internal/tunnel", "^TestAMemberWithAMoveReachesNothingElse$")),
+	},
+	{
+		Name: "any-guest-passes", Law: "L10",
+		Broken: "a member with a migration may end another guest than the one that moves",
+		Edits: []Edit{{"internal/tunnel/calls.go", "if guest == \"\" || !strings.EqualFold(named, guest) {",
+			"if guest == \"\" {\n\t\t_ = strings.EqualFold(named, guest)"}},
+		Nets: first(tests("internal/tunnel", "^TestWhatPassesToLibvirt$")),
+	},
+	{
+		Name: "streams-outlive-migrations", Law: "L10",
+		Broken: "another one's libvirt stays open for minutes after the migration",
+		Edits:  []Edit{{"internal/tunnel/stream.go", "limit := overMoment", "limit := afterAct"}},
+		Nets:   first(tests("internal/tunnel", "^TestAStreamEndsWithItsMigration$")),
+	},
+	{
+		Name: "arriving-guest-is-parted", Law: "L5",
+		Broken: "the way of a guest that is just arriving is cut, and its target kills it",
+		Edits:  []Edit{{"internal/tunnel/stream.go", "if arriving[carried.about.act] {", "if arriving[\"\"] {"}},
+		Nets:   first(tests("internal/tunnel", "^TestAStreamEndsWithItsMigration$")),
+	},
+	{
+		Name: "revoking-one-bars-another", Law: "L10", Broken: "which of a user's certificates is revoked is not asked",
+		Edits: []Edit{{"cluster/apply/keys.go", "if strings.HasPrefix(fingerprint, c.Fingerprint) {",
+			"if len(found) == 0 || c.Fingerprint == \"\" {"}},
+		Nets: first(tests("cluster", "^TestOneCertificateOfSeveralIsRevoked$")),
 	},
 	{
 		Name: "no-roster-is-everybody", Law: "L10", Broken: "a forwarder that was told nothing lets everybody in",
