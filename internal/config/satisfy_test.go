@@ -55,6 +55,12 @@ func TestServicesThatCouldNeverAllRun(t *testing.T) {
 				vmWith("c", uuidC, "domain: one", "apart: ['vm:b']") + vmWith("d", uuidD, "together: ['vm:c']"),
 			"d:12:3: services vm:a (runs together with vm:b) and vm:c may run on node1 only, and no two of them on one node: " +
 				"they could never all run"},
+		{"a ring of five on two nodes",
+			vmWith("a", uuidA, "domain: pair", "apart: ['vm:b', 'vm:e']") +
+				vmWith("b", uuidB, "domain: pair", "apart: ['vm:c']") + vmWith("c", uuidC, "domain: pair", "apart: ['vm:d']") +
+				vmWith("d", uuidD, "domain: pair", "apart: ['vm:e']") +
+				vmWith("e", "00000000-0000-4000-8000-00000000000e", "domain: pair"),
+			"services vm:a, vm:b, vm:c, vm:d and vm:e may run on node1 and node2 only, and there is no way to keep apart"},
 		{"as many nodes as services", vmWith("a", uuidA, "domain: pair", "apart: ['vm:b']") +
 			vmWith("b", uuidB, "domain: pair"), ""},
 		{"somewhere else is free", vmWith("a", uuidA, "domain: one", "apart: ['vm:b', 'vm:c']") +
