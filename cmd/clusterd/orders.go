@@ -159,7 +159,7 @@ func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.D
 func returnText(before, after api.Status, name string, told bool) string {
 	const home = "What was moved away for the order comes back, except where somebody has placed it since."
 	if !told {
-		return fmt.Sprintf("Node %s is under no order any more; what else keeps services from it could not be asked: "+
+		return fmt.Sprintf("Node %s is no longer under an order; what else keeps services from it could not be asked: "+
 			"see `clustat`.", name)
 	}
 	was, _ := cli.FindNode(before, name)
@@ -167,7 +167,7 @@ func returnText(before, after api.Status, name string, told bool) string {
 	away := takesNothing(after, n)
 	switch {
 	case !known:
-		return fmt.Sprintf("Node %s is no member any more.", name)
+		return fmt.Sprintf("Node %s is no longer a member.", name)
 	case n.Order != nil:
 		return fmt.Sprintf("Node %s was given another order meanwhile: %s.", name, n.Order.Order)
 	case was.Order == nil && away == "":

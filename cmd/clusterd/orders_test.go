@@ -106,8 +106,8 @@ func TestNoAnswerAboutAnOrderContradictsTheState(t *testing.T) {
 		}
 		return api.Status{Nodes: []api.Node{n}, Lock: &api.LockStatus{Locked: locked}}
 	}
-	for _, state := range []string{"joining", "looking", "online", "silent", "deaf", "lost", "fencing", "fenced", "cut off",
-		"leaving", "left"} {
+	for _, state := range []string{"joining", "looking", "online", "silent", "deaf", "lost", "fencing", "fenced",
+		"cut off", "leaving", "left"} {
 		for _, locked := range []bool{false, true} {
 			takes := state == "online" && !locked
 			for _, ordered := range []bool{false, true} {
@@ -122,14 +122,15 @@ func TestNoAnswerAboutAnOrderContradictsTheState(t *testing.T) {
 					t.Errorf("%s, ordered %v, locked %v: %s", state, ordered, locked, text)
 				}
 			}
-			if text := emptyText(of(state, true, locked), "node1"); strings.Contains(text, "lets it take services again") != takes {
+			text := emptyText(of(state, true, locked), "node1")
+			if strings.Contains(text, "lets it take services again") != takes {
 				t.Errorf("%s is empty, locked %v: %s", state, locked, text)
 			}
 		}
 	}
 	ordered, gone := of("online", true, false), api.Status{}
 	for want, text := range map[string]string{
-		"is no member any more":   returnText(ordered, gone, "node1", true),
+		"is no longer a member":   returnText(ordered, gone, "node1", true),
 		"was given another order": returnText(ordered, ordered, "node1", true),
 		"could not be asked":      returnText(ordered, gone, "node1", false),
 		"restart clusterd there":  returnText(of("left", false, false), of("left", false, false), "node1", true),

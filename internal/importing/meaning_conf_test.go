@@ -83,7 +83,8 @@ func randomConf(r *rand.Rand) *meant {
 	}
 	m.write(`</clusternodes><fencedevices>`)
 	for i := range nodes {
-		m.write(`<fencedevice name="bmc%d" agent="fence_ipmilan" ipaddr="10.1.0.%d" login="a" passwd="b" lanplus="1"/>`, i+1, i+1)
+		m.write(`<fencedevice name="bmc%d" agent="fence_ipmilan" ipaddr="10.1.0.%d" login="a" passwd="b" lanplus="1"/>`,
+			i+1, i+1)
 	}
 	m.write(`<fencedevice name="pduA" agent="fence_apc" ipaddr="10.2.0.1" login="a" passwd="b"/>` +
 		`<fencedevice name="pduB" agent="fence_apc" ipaddr="10.2.0.2" login="a" passwd="b"/></fencedevices>`)

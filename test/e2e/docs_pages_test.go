@@ -23,7 +23,7 @@ var typedOrNot = map[string]string{
 	"clusterd backup":            "",
 	"clusvcadm -d vm:NAME":       "roles_test.go types it on paper; TestDocs takes no VM out yet",
 	"clustat":                    "",
-	"systemctl restart clusterd": "its stop and start are typed by test/lab/systemctl_test.go; TestDocs restarts no daemon yet",
+	"systemctl restart clusterd": "test/lab/systemctl_test.go types it; TestDocs restarts no daemon yet",
 	// As enable --now.
 	"systemctl start":                             "",
 	"virsh autostart --disable":                   "clusterd vm import does it for each VM that is taken in",

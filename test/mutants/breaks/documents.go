@@ -43,7 +43,7 @@ var documents = []Mutant{
 	{
 		Name: "rings-are-taken", Law: "R", Broken: "a ring of services that are kept apart has no places, and is taken",
 		Edits: []Edit{{satisfy, "range rules.Squeezed(crowds) {", "range rules.Squeezed(crowds)[:0] {"}},
-		Nets:  first(tests("internal/config", "^TestServicesThatCouldNeverAllRun$")),
+		Nets:  first(tests("internal/config", "^TestARingOfServicesWithoutPlacesIsRefused$")),
 	},
 	{
 		Name: "companions-have-nodes-of-their-own", Law: "R",
