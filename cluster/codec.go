@@ -78,6 +78,7 @@ var commands = []Row{
 	RowOf("node-capacity", 1, one[NodeCapacity]),
 	RowOf("set-address", 1, one[SetAddress]),
 	RowOf("contact", 1, func(c Contact) string { return "contact/" + c.Node }),
+	RowOf("lead", 1, one[Lead]),
 	RowOf("begin-fence", 1, func(c BeginFence) string { return "fence/" + c.Node }),
 	RowOf("assign-fence", 1, func(c AssignFence) string { return "fence/" + c.Node }),
 	RowOf("fence-done", 1, one[FenceDone]),

@@ -287,3 +287,26 @@ func outOfGrace(n Member, w Contactwatch, timing Timing) message.Text {
 	}
 	return message.NodeLostDaemon.With(n.Name, timing.SilentGrace, w.Verdict.Why)
 }
+
+// Leader is who leads, as a leader told when it took over. It is for the timeline: what a leader
+// may do is decided by the log, and never by this.
+type Leader struct {
+	Node string `json:"node,omitempty"`
+	// Term is the term of the log in which it leads.
+	Term uint64 `json:"term,omitempty"`
+	// Index is the entry that told.
+	Index uint64 `json:"index,omitempty"`
+}
+
+// Lead tells that a node has begun to lead: entries know no term, so that the history would not
+// say who led when.
+type Lead struct {
+	Change
+	Node        string       `json:"node"`
+	Incarnation uint64       `json:"incarnation"`
+	Term        uint64       `json:"term"`
+	Why         message.Text `json:"why"`
+}
+
+// MostLeadWords bounds what a leader says about how it came to lead.
+const MostLeadWords = 300

@@ -86,6 +86,8 @@ type State struct {
 
 	// Timeline is the newest part of the history.
 	Timeline []Event `json:"timeline,omitempty"`
+	// Leader is who told last that it leads.
+	Leader Leader `json:"leader,omitzero"`
 	// Forgotten is the index of the newest event that made room for others. Who was
 	// told up to an earlier one has missed something.
 	Forgotten  uint64 `json:"forgotten,omitempty"`

@@ -95,6 +95,7 @@ func commandsAboutServices(at time.Time, seen resources.Observation) []cluster.C
 		cluster.SetAddress{Node: "n", Address: "a", By: "root"},
 		cluster.NodeHypervisor{Node: "n", Incarnation: 4, Why: message.Words("w")},
 		cluster.NodeCapacity{Node: "n", Incarnation: 4, Capacity: cluster.Capacity{Memory: 1, Huge: 2, CPUs: 3}},
+		cluster.Lead{Node: "n", Incarnation: 4, Term: 2, Why: message.Words("w")},
 		cluster.TurnKey{Node: "n", Since: 3, Fingerprint: "f", Epoch: 2, Wrap: []byte{1}},
 		cluster.NodeVolume{Node: "n", Incarnation: 4, Volume: cluster.Volume{Why: message.Words("w"), Failing: true}},
 		cluster.Rekey{Epoch: 3, Wraps: map[string][]byte{"n": {1}}, AuthorityKey: []byte{2},

@@ -170,6 +170,8 @@ type View struct {
 	// Self is this node; Leading reports whether it leads.
 	Self    string
 	Leading bool
+	// Term is that of the log in which it leads; 0 where nobody tells.
+	Term uint64 `json:",omitempty"`
 	// Led is for how long it has led, up to the settling time of a new leader.
 	Led time.Duration `json:",omitempty"`
 	// Contacts are the stopwatches, by node.

@@ -77,6 +77,7 @@ var appliers = byKind(
 	by((*transaction).applyNodeCapacity),
 	by((*transaction).applySetAddress),
 	by((*transaction).applyContact),
+	by((*transaction).applyLead),
 	by((*transaction).applyBeginFence),
 	by((*transaction).applyAssignFence),
 	by((*transaction).applyFenceDone),

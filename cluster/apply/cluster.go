@@ -127,6 +127,7 @@ func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 		t.PowerOns.Delete(name)
 	}
 	t.Drill, t.Disarmed = nil, nil
+	t.Leader = cluster.Leader{} // terms begin again with a log
 	for _, name := range t.Services.Keys() {
 		service, _ := t.Services.Get(name)
 		service = t.finish(service, cluster.CodeAborted, message.ClusterWasRestored.With())

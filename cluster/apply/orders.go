@@ -144,7 +144,11 @@ func (t *transaction) takeBack(c cluster.OrderNode, n cluster.Member) rules.Refu
 	kind := n.Order.Kind
 	n.Order = nil
 	t.Nodes.Set(n.Name, n)
-	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: message.OrderOver.With(kind, c.Why)})
+	why := message.OrderOver.With(kind, c.Why)
+	if n.State != cluster.NodeOnline || t.Fences.Has(n.Name) {
+		why = message.OrderOverAway.With(kind, c.Why)
+	}
+	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: why})
 	return rules.Accepted
 }
 

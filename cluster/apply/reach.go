@@ -33,6 +33,23 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 	return rules.Accepted
 }
 
+// applyLead takes in who leads. A term has one leader, and terms only grow: an older word is late.
+func (t *transaction) applyLead(c cluster.Lead) rules.Refusal {
+	n, known := t.Nodes.Get(c.Node)
+	switch {
+	case !known || n.Incarnation != c.Incarnation:
+		return rules.Refuse(message.LeadOutdated.With(c.Node))
+	case c.Term <= t.Leader.Term:
+		return rules.Refuse(message.LeadToldBefore.With(c.Node, t.Leader.Node))
+	case c.Why.Len() > cluster.MostLeadWords:
+		return rules.Refuse(message.LeadTooLong.With(c.Node))
+	}
+	before := t.Leader.Index
+	t.Leader = cluster.Leader{Node: c.Node, Term: c.Term, Index: t.index}
+	t.tell(cluster.Event{Node: c.Node, Subject: t.Cluster, Cause: before, Why: c.Why})
+	return rules.Accepted
+}
+
 // applyNodeCapacity takes in what a host has. A host that has less than is on it keeps what runs.
 func (t *transaction) applyNodeCapacity(c cluster.NodeCapacity) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)

@@ -33,6 +33,8 @@ type Input struct {
 	// is applied here.
 	Leading bool
 	Leader  string
+	// Term is that of the log in which this node leads; 0 where the shell does not know.
+	Term uint64
 	// End is the last entry that this node's own log holds, committed or not.
 	End uint64
 

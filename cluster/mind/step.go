@@ -88,7 +88,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 	if in.Leading {
 		n.lead(now, elapsed, in, &out)
 	} else {
-		n.view.Leading, n.view.Led, n.shortcut.planned = false, 0, false
+		n.view.Leading, n.view.Term, n.view.Led, n.shortcut.planned = false, 0, 0, false
 	}
 	n.shortcut.idle = n.idle(now, in)
 	return out
@@ -262,7 +262,8 @@ func (n *Node) lead(now, elapsed time.Duration, in Input, out *Output) {
 		n.view.Led = min(n.view.Led+min(elapsed, cluster.Tick), plan.SettlingTime)
 		n.shortcut.turned = n.shortcut.turned || n.view.Led == plan.SettlingTime
 	}
-	n.view.Leading = true
+	n.shortcut.turned = n.shortcut.turned || n.view.Term != in.Term
+	n.view.Leading, n.view.Term = true, in.Term
 	decision, seen := n.shortcut.planOf(now, in.State, n.view)
 	out.Notes, out.Seen = decision.Notes, seen
 	if len(decision.Commands) == 0 {

@@ -45,7 +45,7 @@ func TestADecisionIsMadeAnewWhenSomethingElseIsFound(t *testing.T) {
 // its limits. A new field has to be one of them.
 func TestEachFieldOfTheViewIsKnownToTheShortcut(t *testing.T) {
 	known := map[string]string{
-		"Self": "constant", "Leading": "constant", "Led": "turned", "Contacts": "foundAs and steady",
+		"Self": "constant", "Leading": "constant", "Led": "turned", "Term": "turned", "Contacts": "foundAs and steady",
 		"Cooldown": "steady", "Stuck": "steady", "Loops": "turned", "Ends": "steady", "Opens": "turned",
 		"Waited": "steady", "Quiet": "Decision.Again", "Newest": "the State's",
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
@@ -75,4 +76,31 @@ func noteVolumes(w *rules.World, d *Decision) {
 			d.wait(n.Name, n.Volume.Words(), n.Volume.Next(n.Name))
 		}
 	}
+}
+
+// planLeader tells that this node leads: once for each term, after its own daemon is known. It
+// tells what it has measured of the leader before it and nothing else, because nobody knows why an
+// election began.
+func planLeader(w *rules.World, v cluster.View, d *Decision) {
+	me, _ := w.Nodes.Get(v.Self)
+	last := w.Leader()
+	if v.Term <= last.Term || me.Incarnation == 0 {
+		return
+	}
+	before, known := w.Nodes.Get(last.Node)
+	silence := v.Contacts[last.Node].Silence
+	why := message.LeaderHeard.With(v.Self, last.Node)
+	switch {
+	case last.Node == "":
+		why = message.LeaderFirst.With(v.Self)
+	case last.Node == v.Self:
+		why = message.LeaderAgain.With(v.Self)
+	case !known:
+		why = message.LeaderRemoved.With(v.Self, last.Node)
+	case before.Stopped || before.State == cluster.NodeLeft:
+		why = message.LeaderStopped.With(v.Self, last.Node)
+	case silence > 2*cluster.Tick:
+		why = message.LeaderSilent.With(v.Self, last.Node, silence.Round(10*time.Millisecond))
+	}
+	d.propose(cluster.Lead{Node: v.Self, Incarnation: me.Incarnation, Term: v.Term, Why: why})
 }

@@ -85,6 +85,7 @@ func Plan(s *cluster.State, v cluster.View) Decision {
 func planned(w *rules.World, v cluster.View) (Decision, *planner) {
 	var d Decision
 	planLevel(w, &d)
+	planLeader(w, v, &d)
 	lost := planContacts(w, v, &d)
 	planDisarmed(w, v, &d)
 	planFences(w, v, lost, &d)

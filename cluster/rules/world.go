@@ -60,6 +60,8 @@ func (f facts) Disarmed() *cluster.Disarmed { return f.state.Disarmed }
 
 func (f facts) Drill() *cluster.Drill { return f.state.Drill }
 
+func (f facts) Leader() cluster.Leader { return f.state.Leader }
+
 func (f facts) Timeline() []cluster.Event { return f.state.Timeline }
 
 // Of is the State as the rules read it, with no moment and no plan in the making.

@@ -138,6 +138,10 @@ func changeNode(c *urfave.Context, op string, wait time.Duration) error {
 	if wait > 0 {
 		return waitLeft(c.Context, client, name, wait)
 	}
+	if op == "leave" {
+		fmt.Printf("Node %s is leaving; `clustat` shows what it still holds, and when it has left.\n", name)
+		return nil
+	}
 	fmt.Printf("Node %s: %s done.\n", name, op)
 	if !reply.Why.IsZero() {
 		fmt.Println(reply.Why)

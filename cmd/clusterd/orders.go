@@ -33,17 +33,13 @@ func orderCommands(reason urfave.Flag) []*urfave.Command {
 		if err != nil {
 			return err
 		}
-		status, unknown := client.Status(c.Context, false)
+		before, unknown := client.Status(c.Context, false)
 		if _, err := client.ChangeNodes(c.Context, api.NodeRequest{ID: api.NewRequestID(), Op: "return", Node: name,
 			Reason: c.String("reason")}); err != nil {
 			return err
 		}
-		if unknown == nil && nothingToEnd(status, name) {
-			fmt.Printf("Node %s is under no order and has not left; nothing was changed.\n", name)
-			return nil
-		}
-		fmt.Printf("Node %s takes services again. What was moved away for the order comes back, except where somebody "+
-			"has placed it since.\n", name)
+		after, err := client.Status(c.Context, false)
+		fmt.Println(returnText(before, after, name, unknown == nil && err == nil))
 		return nil
 	}
 	return []*urfave.Command{
@@ -138,7 +134,7 @@ func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.D
 			case order == nil:
 				return fmt.Errorf("the order about %s was taken back", name)
 			case order.Empty:
-				fmt.Printf("Node %s holds nothing. `clusterd node return %s` lets it take services again.\n", name, name)
+				fmt.Println(emptyText(status, name))
 				return nil
 			}
 			if text := progressOf(status, order.Holds); text != told {
@@ -158,10 +154,58 @@ func waitEmpty(ctx context.Context, client *api.Client, name string, wait time.D
 	}
 }
 
-// nothingToEnd reports whether a known node is under no order, and neither leaves nor has left.
-func nothingToEnd(status api.Status, name string) bool {
-	n, known := cli.FindNode(status, name)
-	return known && n.Order == nil && n.State != "leaving" && n.State != "left"
+// returnText says what the end of an order came to, by what was known before and after it. An
+// order ends whatever the node is; that it takes services is another matter.
+func returnText(before, after api.Status, name string, told bool) string {
+	const home = "What was moved away for the order comes back, except where somebody has placed it since."
+	if !told {
+		return fmt.Sprintf("Node %s is no longer under an order; what else keeps services from it could not be asked: "+
+			"see `clustat`.", name)
+	}
+	was, _ := cli.FindNode(before, name)
+	n, known := cli.FindNode(after, name)
+	away := takesNothing(after, n)
+	switch {
+	case !known:
+		return fmt.Sprintf("Node %s is no longer a member.", name)
+	case n.Order != nil:
+		return fmt.Sprintf("Node %s was given another order meanwhile: %s.", name, n.Order.Order)
+	case was.Order == nil && away == "":
+		return fmt.Sprintf("Node %s is under no order; nothing was changed.", name)
+	case was.Order == nil:
+		return fmt.Sprintf("Node %s is under no order; nothing was changed. It takes no services: %s.", name, away)
+	case away == "":
+		return fmt.Sprintf("Node %s takes services again. %s", name, home)
+	}
+	return fmt.Sprintf("The order about node %s is over. It takes no services yet: %s. %s", name, away, home)
+}
+
+// emptyText says of a node that holds nothing under its order what lets it take services again.
+func emptyText(status api.Status, name string) string {
+	n, _ := cli.FindNode(status, name)
+	text := fmt.Sprintf("Node %s holds nothing. `clusterd node return %s` ", name, name)
+	if away := takesNothing(status, n); away != "" {
+		return text + fmt.Sprintf("ends the order; besides, it takes no services: %s.", away)
+	}
+	return text + "lets it take services again."
+}
+
+// takesNothing says why a node takes no services, whatever was ordered for it; "" where it does.
+func takesNothing(status api.Status, n api.Node) string {
+	switch cluster.NodeState(n.State) {
+	case cluster.NodeOnline:
+		if status.Lock != nil && status.Lock.Locked {
+			return "the cluster is locked, so nothing is started"
+		}
+		return ""
+	case "fencing":
+		return "it is being fenced"
+	case cluster.NodeLeft:
+		return "it has left; restart clusterd there to bring it back"
+	case cluster.NodeLeaving:
+		return "it is leaving; when it has left, restart clusterd there to bring it back"
+	}
+	return "it is " + n.State
 }
 
 func orderIn(status api.Status, name string) *api.NodeOrder {

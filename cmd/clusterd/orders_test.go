@@ -89,14 +89,56 @@ func TestLongNamesAndNoOrders(t *testing.T) {
 	}
 	status := api.Status{Nodes: []api.Node{{Name: "plain", State: "online"}, {Name: "left", State: "left"},
 		{Name: "drained", State: "online", Order: &api.NodeOrder{Order: "drain", Holds: []string{"vm:a"}}}}}
-	for name, want := range map[string]bool{"plain": true, "left": false, "drained": false, "unknown": false} {
-		if got := nothingToEnd(status, name); got != want {
-			t.Errorf("%s: nothing to end: %v", name, got)
-		}
-	}
 	for i, want := range []string{"online", "left", "online, drain (1 left)"} {
 		if got := standing(status.Nodes[i]); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestNoAnswerAboutAnOrderContradictsTheState: whatever a node is, nobody is told that it takes
+// services when it does not, nor that something ended that was not there.
+func TestNoAnswerAboutAnOrderContradictsTheState(t *testing.T) {
+	of := func(state string, ordered, locked bool) api.Status {
+		n := api.Node{Name: "node1", State: state}
+		if ordered {
+			n.Order = &api.NodeOrder{Order: "drain", Empty: true}
+		}
+		return api.Status{Nodes: []api.Node{n}, Lock: &api.LockStatus{Locked: locked}}
+	}
+	for _, state := range []string{"joining", "looking", "online", "silent", "deaf", "lost", "fencing", "fenced",
+		"cut off", "leaving", "left"} {
+		for _, locked := range []bool{false, true} {
+			takes := state == "online" && !locked
+			for _, ordered := range []bool{false, true} {
+				text := returnText(of(state, ordered, locked), of(state, false, locked), "node1", true)
+				if got := strings.Contains(text, "takes services again"); got != (takes && ordered) {
+					t.Errorf("%s, ordered %v, locked %v: %s", state, ordered, locked, text)
+				}
+				if got := strings.Contains(text, "takes no services"); got == takes {
+					t.Errorf("%s, ordered %v, locked %v: %s", state, ordered, locked, text)
+				}
+				if got := strings.Contains(text, "nothing was changed"); got == ordered {
+					t.Errorf("%s, ordered %v, locked %v: %s", state, ordered, locked, text)
+				}
+			}
+			text := emptyText(of(state, true, locked), "node1")
+			if strings.Contains(text, "lets it take services again") != takes {
+				t.Errorf("%s is empty, locked %v: %s", state, locked, text)
+			}
+		}
+	}
+	ordered, gone := of("online", true, false), api.Status{}
+	for want, text := range map[string]string{
+		"is no longer a member":   returnText(ordered, gone, "node1", true),
+		"was given another order": returnText(ordered, ordered, "node1", true),
+		"could not be asked":      returnText(ordered, gone, "node1", false),
+		"restart clusterd there":  returnText(of("left", false, false), of("left", false, false), "node1", true),
+		"It takes no services yet: it is lost": returnText(of("lost", true, false), of("lost", false, false), "node1",
+			true),
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not said: %s", want, text)
 		}
 	}
 }

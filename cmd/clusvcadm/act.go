@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // act checks what can be checked before anything is sent, and carries the wish out.
@@ -133,12 +134,25 @@ func check(ctx context.Context, client *api.Client, w *wish, errOut io.Writer) (
 			return 1, fmt.Errorf("'%s' is offline", w.member)
 		}
 	}
-	if _, found := cli.FindService(status, w.request.Service); !found {
+	service, found := cli.FindService(status, w.request.Service)
+	if !found {
 		return cli.ExitCode(cli.CodeNoService), fmt.Errorf("%s: %s.%s", w.request.Service,
 			cli.CodeText(cli.CodeNoService), cli.ServiceHint(status, w.request.Service))
 	}
 	warnWithoutQuorum(status, errOut)
+	io.WriteString(errOut, coldWarning(*w, service))
 	return 0, nil
+}
+
+// coldWarning says before a service is stopped to be started on another node what it leaves behind;
+// nothing where it leaves nothing.
+func coldWarning(w wish, service api.Service) string {
+	if w.action != "relocate" || service.Stays == "" || w.member != "" && w.member == service.Owner {
+		return ""
+	}
+	return cli.Wrap("Warning: -r stops "+service.Name+" and starts it on another node, where "+
+		message.StateWillStay.With(service.Stays).String()+". A live move (-M) takes that along where one is possible.",
+		"", "", 80)
 }
 
 // warnWithoutQuorum says that the request waits for a leader: it gives no sign of life meanwhile.

@@ -33,13 +33,15 @@ type daemon struct {
 	rehearsal cluster.Rehearsal
 	asked     chan struct{}
 	inquorate bool
+	// stays is what vm:web would leave behind.
+	stays string
 }
 
 func (d *daemon) status() api.Status {
 	return api.Status{Cluster: "alpha", Quorate: !d.inquorate, Local: "node1",
 		Nodes: []api.Node{{Name: "node1", ID: 1, Online: true, Local: true}, {Name: "node2", ID: 2, Online: true},
 			{Name: "node3", ID: 3}},
-		Services: []api.Service{{Name: "vm:web", State: 112, StateText: "started", Owner: "node1"},
+		Services: []api.Service{{Name: "vm:web", State: 112, StateText: "started", Owner: "node1", Stays: d.stays},
 			{Name: "service:shop", State: 119, StateText: "disabled"}}}
 }
 
@@ -328,5 +330,23 @@ func TestWaitingForALeaderIsTold(t *testing.T) {
 				t.Errorf("%s without quorum %t: exit code %d, %q", line, inquorate, code, errOut)
 			}
 		}
+	}
+}
+
+// TestAColdRelocationSaysWhatItLeavesBehind before it stops anything, and nothing else does.
+func TestAColdRelocationSaysWhatItLeavesBehind(t *testing.T) {
+	const stays = "/var/lib/libvirt/qemu/nvram/web.fd"
+	for line, want := range map[string]bool{"-r vm:web": true, "-r vm:web -m node2": true,
+		"-r vm:web -m node1": false, "-M vm:web -m node2": false, "-R vm:web": false, "-r service:shop": false} {
+		d := start(t, api.Reply{Done: true, Owner: "node2"})
+		d.stays = stays
+		_, errOut, _ := d.call(t.Context(), line, cli.Screen{})
+		if told := strings.Contains(errOut, stays); told != want {
+			t.Errorf("%s: %q", line, errOut)
+		}
+	}
+	if _, errOut, _ := start(t, api.Reply{Done: true, Owner: "node2"}).call(t.Context(), "-r vm:web",
+		cli.Screen{}); errOut != "" {
+		t.Errorf("of a VM that leaves nothing: %q", errOut)
 	}
 }

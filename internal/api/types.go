@@ -128,6 +128,8 @@ type Service struct {
 	Holders []string `json:"holders,omitempty"`
 	// Reason says why it is in this state, or what it waits for.
 	Reason message.Text `json:"reason,omitzero"`
+	// Stays is what it loses by a start on another node; empty when nothing.
+	Stays string `json:"stays,omitempty"`
 	// Behind says why it goes on as it was declared before; empty when it does not.
 	Behind message.Text `json:"behind,omitzero"`
 	// Unprotected says why its node could not be fenced; empty when it could.

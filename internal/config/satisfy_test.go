@@ -73,3 +73,16 @@ func TestServicesThatCouldNeverAllRun(t *testing.T) {
 		})
 	}
 }
+
+// No three of five services in a ring are kept apart from each other, and two nodes are too few.
+func TestARingOfServicesWithoutPlacesIsRefused(t *testing.T) {
+	const uuidD, uuidE = "00000000-0000-4000-8000-00000000000d", "00000000-0000-4000-8000-00000000000e"
+	services := vmWith("a", uuidA, "domain: pair", "apart: ['vm:b', 'vm:e']") +
+		vmWith("b", uuidB, "domain: pair", "apart: ['vm:c']") + vmWith("c", uuidC, "domain: pair", "apart: ['vm:d']") +
+		vmWith("d", uuidD, "domain: pair", "apart: ['vm:e']") + vmWith("e", uuidE, "domain: pair")
+	_, err := Parse("d", []byte("cluster: a\n"+domainsForPlaces+"services:\n"+services), nil, nil)
+	const want = "services vm:a, vm:b, vm:c, vm:d and vm:e may run on node1 and node2 only, and there is no way"
+	if err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "never all run") != 1 {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}

@@ -30,6 +30,9 @@ func (d *Daemon) loop(ctx context.Context) {
 		in.Incarnation, in.End = d.incarnation.Load(), d.log.Held().LastIndex
 		role := d.role.Load()
 		in.Leader, in.Leading = role.leader, role.leading
+		if in.Leading {
+			in.Term = role.term
+		}
 		d.guard.Guarded(&in)
 		out := mind.Step(time.Since(started), in)
 		d.watchOther(mind, in.State)

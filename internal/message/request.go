@@ -68,6 +68,9 @@ var (
 	// OrderGiven begins with what the order means.
 	OrderOver = New("order-over", "its {order} is over: it takes services again, "+
 		"and those that were moved away for it come back[: {reason}]")
+	// OrderOverAway: of a node that is not there to take services.
+	OrderOverAway = New("order-over-away", "its {order} is over: it takes services again once it is online, "+
+		"and those that were moved away for it come back then[: {reason}]")
 	OrderEmpty            = New("order-empty", "it no longer holds anything")
 	OrderMaintenanceReady = New("order-maintenance-ready",
 		"it no longer holds anything: it may be restarted or switched off, and is not fenced for it")

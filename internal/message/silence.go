@@ -2,7 +2,17 @@ package message
 
 // What the leader makes of silence and of being heard again.
 var (
-	LeaderInTouch     = New("leader-in-touch", "{node} leads the cluster, so it is in touch")
+	LeaderInTouch = New("leader-in-touch", "{node} leads the cluster, so it is in touch")
+	LeaderFirst   = New("leader-first", "{node} leads the cluster")
+	LeaderAgain   = New("leader-again", "{node} leads the cluster again, by another election")
+	LeaderRemoved = New("leader-removed", "{node} leads the cluster; {before}, which led before, was removed")
+	LeaderStopped = New("leader-stopped", "{node} leads the cluster; {before}, which led before, was stopped in order")
+	LeaderSilent  = New("leader-silent",
+		"{node} leads the cluster; {before}, which led before, has been silent for {silence}")
+	LeaderHeard       = New("leader-heard", "{node} leads the cluster; {before}, which led before, is heard")
+	LeadOutdated      = New("lead-outdated", "{node} told that it leads, and has started anew since")
+	LeadToldBefore    = New("lead-told-before", "{node} told that it leads when {leader} had told so after it")
+	LeadTooLong       = New("lead-too-long", "{node} told at too great length how it came to lead")
 	NodeHeardAgain    = New("node-heard-again", "{node} is heard again")
 	NodeFollowsAgain  = New("node-follows-again", "{node} follows the log again")
 	StoppedNodeHeard  = New("stopped-node-heard", "clusterd announced that it stops there, and is still heard")

@@ -217,14 +217,14 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 	judged := map[string]string{
 		"State": "Level Cluster ID Generation Index Config Document History Blobs Nodes Services Tombstones Fences " +
 			"Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Alerts Requests Tokens " +
-			"Removed Secrets Timeline NextNodeID Lock Forgotten Clients Moves",
+			"Removed Secrets Timeline NextNodeID Lock Forgotten Clients Moves Leader",
 		"Document": "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts StopGrace " +
 			"Allowance Web",
 		"Config":       "Version Text At By Reason Summary Index",
 		"Device":       "Name Driver Address Username Password Credential Options Limits",
 		"NodeSpec":     "Fence Site Allowance",
 		"Planned":      "State View Decision",
-		"View":         "Self Leading Led Contacts Cooldown Stuck Waited Quiet Newest Loops Ends Opens",
+		"View":         "Self Leading Term Led Contacts Cooldown Stuck Waited Quiet Newest Loops Ends Opens",
 		"Contactwatch": "Silence Heard Assumed Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log",
 		"Logwatch":     "Applied End ApplyGoal EndGoal Still Well Deaf",
 	}

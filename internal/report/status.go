@@ -107,7 +107,7 @@ func serviceOf(root *cluster.State, f Facts, service cluster.Service) api.Servic
 		FlagsText: service.Flags.String(),
 		Owner:     service.Owner, LastOwner: service.LastOwner,
 		Restarts: len(resources.Remembered(service.Spec, service.Restarts, f.Now)), Since: service.SinceAt,
-		Reason: service.Reason,
+		Reason: service.Reason, Stays: service.Spec.Stays(),
 		Behind: service.BehindWhy(), Freeze: freeze(service), Failures: failures(service),
 	}
 	for _, h := range service.Holders {

@@ -51,7 +51,7 @@ func (s *Server) configure(w http.ResponseWriter, r *http.Request, who Caller) e
 	if err := baseIs(root, change.Base); err != nil {
 		return err
 	}
-	return s.replaceDocument(w, r, replacement{root: root, parsed: parsed, dryRun: change.DryRun, by: who.Name,
+	return s.replaceDocument(w, r, replacement{root: root, parsed: parsed, dryRun: change.DryRun, who: who,
 		reason: change.Reason})
 }
 
@@ -74,7 +74,7 @@ type replacement struct {
 	// remarks are told in front of the changes.
 	remarks []string
 	dryRun  bool
-	by      string
+	who     Caller
 	reason  string
 }
 
@@ -87,12 +87,14 @@ func (s *Server) replaceDocument(w http.ResponseWriter, r *http.Request, n repla
 	}
 	reply := planOf(n.root.Document, command.Document, n.remarks)
 	reply.Version = n.root.Config.Version
-	command.By, command.Reason, command.Summary = n.by, n.reason, config.Summary(reply.Changes)
+	command.By, command.Reason, command.Summary = n.who.Name, n.reason, config.Summary(reply.Changes)
 	if err := fitsEntry(command); err != nil {
 		return err
 	}
 	if n.dryRun {
-		s.rehearseDocument(r.Context(), command, &reply)
+		if err := s.rehearseDocument(r.Context(), n.who, command, &reply); err != nil {
+			return err
+		}
 		writeJSON(w, http.StatusOK, reply)
 		return nil
 	}
@@ -116,8 +118,15 @@ func planOf(old, new cluster.Document, remarks []string) api.ConfigReply {
 }
 
 // rehearseDocument fills in what would follow from a document, or why it would be
-// refused. Between now and then things may change: it is for people to read.
-func (s *Server) rehearseDocument(ctx context.Context, command cluster.Configure, reply *api.ConfigReply) {
+// refused. Between now and then things may change: it is for people to read. It waits for its turn
+// as all do that is worked out on paper.
+func (s *Server) rehearseDocument(ctx context.Context, who Caller, command cluster.Configure,
+	reply *api.ConfigReply) error {
+	done, err := s.shares.think(ctx, who)
+	if err != nil {
+		return err
+	}
+	defer done()
 	root, view, ground := s.ground(ctx)
 	reply.Ground = ground
 	refused := cluster.Premature(root, []cluster.Command{command})
@@ -125,6 +134,7 @@ func (s *Server) rehearseDocument(ctx context.Context, command cluster.Configure
 		refused, reply.Follows, reply.Waits = rehearse.RehearseDocument(root, view, command)
 	}
 	reply.Refused = refused.String()
+	return nil
 }
 
 func (s *Server) applyDocument(w http.ResponseWriter, r *http.Request, command cluster.Configure,

@@ -126,5 +126,5 @@ func (s *Server) rollback(w http.ResponseWriter, r *http.Request, who Caller) er
 		reason += ": " + asked.Reason
 	}
 	return s.replaceDocument(w, r, replacement{root: root, parsed: parsed, remarks: kept, dryRun: asked.DryRun,
-		by: who.Name, reason: reason})
+		who: who, reason: reason})
 }

@@ -1,9 +1,14 @@
 package server
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"testing"
 	"testing/synctest"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -55,4 +60,26 @@ func TestOnePlanAtATimeForStrangers(t *testing.T) {
 		}
 		last()
 	})
+}
+
+// A document that is only tried waits for its turn like every other plan on paper: whoever may try
+// one could else have as many processors as he asks for.
+func TestADocumentOnPaperWaitsForItsTurn(t *testing.T) {
+	s := newFake().serve()
+	turn, err := s.shares.think(t.Context(), operator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	var reply api.ConfigReply
+	var refusal *refused
+	err = s.rehearseDocument(left, operator, cluster.Configure{}, &reply)
+	if !errors.As(err, &refusal) || refusal.status != http.StatusServiceUnavailable || reply.Ground.Remark != "" {
+		t.Errorf("while another plan is made: %v, %+v", err, reply)
+	}
+	turn()
+	if err := s.rehearseDocument(t.Context(), operator, cluster.Configure{}, &reply); err != nil {
+		t.Error("when its turn has come:", err)
+	}
 }

@@ -200,3 +200,8 @@ func (s *story) propose(what string, command cluster.Command) error {
 	s.world.Propose(leader, command, s.refused(what))
 	return nil
 }
+
+func (s *story) tellTerms([]string) error {
+	s.world.Terms = true
+	return nil
+}

@@ -295,7 +295,9 @@ func (s *story) breaking() map[string]func([]string) error {
 		"kill-daemon": s.onHost(func(h *sim.Host, _ []string) { h.KillDaemon() }),
 		"stop-daemon": s.onHost(func(h *sim.Host, _ []string) { h.StopDaemon() }),
 		// lose-log empties the folder of the log; start-daemon comes after it.
-		"lose-log":     s.onHost(func(h *sim.Host, _ []string) { h.LoseLog() }),
+		"lose-log": s.onHost(func(h *sim.Host, _ []string) { h.LoseLog() }),
+		// terms lets leaders tell who leads from now on.
+		"terms":        s.tellTerms,
 		"start-daemon": s.onHost(func(h *sim.Host, _ []string) { h.StartDaemon() }),
 		"libvirt":      s.onHost(func(h *sim.Host, words []string) { h.SetLibvirt(words[0] == "up") }),
 		"bmc":          s.onHost(func(h *sim.Host, words []string) { h.BMC = sim.BMCMode(words[0]) }),

@@ -183,8 +183,7 @@ func (d *daemon) step() {
 	}
 	in.State, in.Incarnation, in.Leading = d.root, d.incarnation, d.leading && d.host.byHand == nil
 	in.Volume = &d.host.volume
-	in.Hypervisor = d.host.hypervisor()
-	in.Capacity = &d.host.Has
+	in.Term, in.Hypervisor, in.Capacity = w.termOf(in), d.host.hypervisor(), &d.host.Has
 	in.Boot, in.Clock = d.host.BootID(), d.at(w.Now)
 	if leader := w.Hosts[w.raft.leader]; leader != nil && d.host.ledBy(leader) &&
 		(leader.daemon.leading || !w.paired()) {
@@ -196,7 +195,7 @@ func (d *daemon) step() {
 		beats = d.last.Beats // a Step between two ticks has none
 	}
 	d.last = mind.Input{State: in.State, Beats: beats, Incarnation: in.Incarnation, Leading: in.Leading,
-		Leader: in.Leader, Boot: in.Boot, End: in.End}
+		Leader: in.Leader, Term: in.Term, Boot: in.Boot, End: in.End}
 	out := d.node.Step(d.at(w.Now), in)
 	d.stepped = w.Now
 	if why := d.node.Differs(); why != "" {

@@ -7,6 +7,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/cluster/clustertest"
+	"github.com/clusterd/clusterd/cluster/mind"
 )
 
 // How the modelled log behaves.
@@ -386,4 +387,12 @@ func (w *World) Notes() []cluster.Note {
 		return h.daemon.notes
 	}
 	return nil
+}
+
+// termOf is the term that a daemon knows at a Step, in a world that has such.
+func (w *World) termOf(in mind.Input) uint64 {
+	if !in.Leading || !w.Terms {
+		return 0
+	}
+	return w.raft.term
 }

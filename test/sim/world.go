@@ -17,6 +17,8 @@ const (
 	maxEvents = 5_000_000
 	// auditEvery is in how many seeds one is run by audited minds.
 	auditEvery = 16
+	// termsEvery is in how many seeds those of one know the terms of their log.
+	termsEvery = 8
 )
 
 // World is everything outside the minds.
@@ -84,7 +86,9 @@ type World struct {
 	calmSince time.Duration
 	// audited: each shortcut of the minds is compared with the long way.
 	audited bool
-	turns   turns
+	// Terms: leaders know the term in which they lead, and tell who leads.
+	Terms bool
+	turns turns
 	// addresses counts the new ones; renumbered: a person has written down where everybody is.
 	addresses  int
 	renumbered bool
@@ -107,6 +111,7 @@ func New(seed int64) *World {
 		w.random = rand.New(rand.NewPCG(uint64(seed), 0x9e3779b97f4a7c15))
 		w.raft.compactAfter = 20 + w.random.IntN(200)
 		w.audited = seed%auditEvery == 0
+		w.Terms = seed%termsEvery == 2
 		w.turns.random = rand.New(rand.NewPCG(uint64(seed), turnPaceSalt))
 	}
 	return w

@@ -1,6 +1,7 @@
 // Package placing finds services that could never all run, by what several sentences of a document
 // say together: their restricted domains, who runs together, who is kept apart, who is alone on its
-// node. It finds just as well those that need every node they may have.
+// node. It finds rings and the like that have no places although no crowd is too large, as far as
+// a bounded search goes, and just as well those that need every node they may have.
 //
 // What it tells is true: each contradiction is made by the services that it names and by no others.
 // It need not tell everything. To find the largest crowd among services that are kept apart is a

@@ -111,6 +111,11 @@ func (r *Rules) crowd(groups []int, limit int, enough bool) Crowd {
 			return len(parts) > r.reach(parts).size() && r.clashing(parts)
 		})
 	}
+	return r.crowdOf(all)
+}
+
+// crowdOf names some services by who runs together with whom, and the nodes that they may have.
+func (r *Rules) crowdOf(all []int) Crowd {
 	parts := r.parts(all)
 	c := Crowd{Nodes: r.namesOf(r.reach(parts))}
 	for _, part := range parts {

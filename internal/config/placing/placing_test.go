@@ -185,9 +185,11 @@ func TestWhatIsToldOfRandomRules(t *testing.T) {
 			}
 		}
 		checkOthers(t, seed, rules, kinds)
+		checkSqueezed(t, seed, rules, crowds, kinds)
 	}
-	for _, kind := range []string{"a crowd", "a parted pair", "disjoint", "just enough"} {
-		if kinds[kind] < 30 {
+	for kind, least := range map[string]int{"a crowd": 30, "a parted pair": 30, "disjoint": 30, "just enough": 30,
+		"squeezed": 10} {
+		if kinds[kind] < least {
 			t.Errorf("%s was met %d times only", kind, kinds[kind])
 		}
 	}
@@ -275,5 +277,64 @@ func TestTheSearchIsBounded(t *testing.T) {
 			t.Errorf("%s: a crowd of %d, cut: %v", what, size, h.cut)
 		}
 		rules.JustEnough()
+	}
+}
+
+// checkSqueezed: what is told is true and needs all that it names, and what has no places at all is
+// told in one way or another.
+func checkSqueezed(t *testing.T, seed uint64, rules *Rules, crowds []Crowd, kinds map[string]int) {
+	rings := rules.Squeezed(crowds)
+	for _, ring := range rings {
+		kinds["squeezed"]++
+		names := slices.Concat(ring.Groups...)
+		if rules.satisfiable(rules.numbers(names)) {
+			t.Errorf("seed %d: %v are squeezed, and could all run", seed, ring.Groups)
+		}
+		c := colouring{hunt: rules.hunt(0), left: mostColourings}
+		for i := range names {
+			if c.squeezed(rules.numbers(slices.Delete(slices.Clone(names), i, i+1))) {
+				t.Errorf("seed %d: %v does not need %s", seed, ring.Groups, names[i])
+			}
+		}
+	}
+	all := make([]int, len(rules.names))
+	for i := range all {
+		all[i] = i
+	}
+	for _, g := range rules.groups {
+		if g.exclusive && len(g.members) > 1 || g.nodes.size() == 0 {
+			return // contradictions of their own
+		}
+	}
+	for _, s := range rules.services {
+		if slices.ContainsFunc(s.apart, func(other int) bool { return slices.Contains(s.together, other) }) {
+			return
+		}
+	}
+	if len(crowds)+len(rings)+len(rules.Parted()) == 0 && !rules.satisfiable(all) {
+		t.Errorf("seed %d: nothing is told of rules by which not all could run", seed)
+	}
+}
+
+// A ring of an odd number on two nodes has no places, one of an even number has; of two rings that
+// share services the shorter one is told.
+func TestRingsOnTwoNodes(t *testing.T) {
+	ring := func(of int) map[string]Service {
+		services := map[string]Service{}
+		for i := range of {
+			services[fmt.Sprintf("s%02d", i)] = Service{Apart: []string{fmt.Sprintf("s%02d", (i+1)%of)}}
+		}
+		return services
+	}
+	for _, of := range []int{4, 5, 6, 7, 20, 21} {
+		want := of % 2
+		if got := New(nodesCalled(2), ring(of)).Squeezed(nil); len(got) != want || want > 0 && len(got[0].Groups) != of {
+			t.Errorf("a ring of %d: %v", of, got)
+		}
+	}
+	chord := ring(9)
+	chord["s00"] = Service{Apart: []string{"s01", "s04"}}
+	if got := New(nodesCalled(2), chord).Squeezed(nil); len(got) != 1 || len(got[0].Groups) != 5 {
+		t.Errorf("a ring of nine with one of five in it: %v", got)
 	}
 }

@@ -46,6 +46,12 @@ func (s set) or(other set) set {
 	return either
 }
 
+func (s set) without(node int) set {
+	rest := slices.Clone(s)
+	rest[node/64] &^= 1 << (node % 64)
+	return rest
+}
+
 // size is how many nodes there are in it.
 func (s set) size() int {
 	n := 0

@@ -41,6 +41,11 @@ var documents = []Mutant{
 		Nets: first(tests("internal/config/placing", "^TestTooMany$")),
 	},
 	{
+		Name: "rings-are-taken", Law: "R", Broken: "a ring of services that are kept apart has no places, and is taken",
+		Edits: []Edit{{satisfy, "range rules.Squeezed(crowds) {", "range rules.Squeezed(crowds)[:0] {"}},
+		Nets:  first(tests("internal/config", "^TestARingOfServicesWithoutPlacesIsRefused$")),
+	},
+	{
 		Name: "companions-have-nodes-of-their-own", Law: "R",
 		Broken: "who runs together with a service is judged as if it could have nodes that the service may not have",
 		Edits: []Edit{{grouped, "\t\t\t\tg.nodes, g.restricted = s.nodes, true",

@@ -242,6 +242,18 @@ func levels() []Mutant {
 func unknownRules() []Mutant {
 	return []Mutant{
 		{
+			Name: "leader-is-told-over-and-over", Law: "L7",
+			Broken: "a leader tells again and again that it leads, and fills the log",
+			Edits:  []Edit{{"cluster/plan/notes.go", "v.Term <= last.Term ||", "v.Term < last.Term ||"}},
+			Nets:   []Net{tests("cluster", "^TestALeaderTellsOfEachTermOnce$")},
+		},
+		{
+			Name: "old-word-of-a-leader-counts", Law: "L7",
+			Broken: "what an older leader told comes late into the log, and it is shown as the leader",
+			Edits:  []Edit{{"cluster/apply/reach.go", "case c.Term <= t.Leader.Term:", "case c.Term == 0:"}},
+			Nets:   []Net{tests("cluster", "^TestALeaderTellsOfEachTermOnce$")},
+		},
+		{
 			Name: "unknown-rules-are-followed", Law: "L7",
 			Broken: "a daemon goes on although the rules in force are newer than it",
 			Edits: []Edit{{level,
