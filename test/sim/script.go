@@ -108,6 +108,7 @@ func WriteScript(seed int64) (s Script) {
 	s.hypervisors(rounds)
 	s.turnKeys(rounds)
 	s.moveModes()
+	s.restless(rounds)
 	return s
 }
 
