@@ -78,3 +78,56 @@ func TestALoopThatAClockEndedComesBackInTime(t *testing.T) {
 		t.Error("it is not told when the clock shows that time again")
 	}
 }
+
+// The grace is for one row of starts: one that lasts as long as a daemon may be silent ends it, and
+// while one may be such a start its node is waited for.
+func TestALoopHasItsGrace(t *testing.T) {
+	timing := cluster.TimingFor("")
+	n := &cluster.Member{Name: "node2", Restarts: &cluster.Restarts{Count: cluster.RestartsKnown + 1}}
+	w := cluster.Contactwatch{Heard: true}
+	known := uint64(0)
+	run := func(incarnation uint64, up, down time.Duration) (lost time.Duration) {
+		n.Incarnation = incarnation
+		for at := time.Duration(0); at < up+down; at += cluster.Tick {
+			w.Silence = max(0, at-up)
+			heard := cluster.Tick
+			if at >= up {
+				heard = 0
+			}
+			w.Starts = w.Starts.Goes(n, known, cluster.Tick, heard, timing.SilentGrace)
+			known = incarnation
+			if cluster.Judge(*n, w, timing).State == cluster.NodeLost {
+				lost += cluster.Tick
+			}
+		}
+		return lost
+	}
+	for round := range uint64(4) {
+		if lost := run(round+1, time.Second, 2*time.Second); lost > 0 {
+			t.Fatalf("within the grace it is lost for %s in round %d", lost, round)
+		}
+	}
+	run(5, time.Second, 2*time.Second)
+	if lost := run(6, timing.SilentGrace+time.Second, 0); lost == 0 || lost > timing.Deaf {
+		t.Errorf("after the grace it is lost for %s of a start that lasts", lost)
+	}
+	if lost := run(7, time.Second, 0); lost > 0 {
+		t.Errorf("after a start that lasted it is lost for %s", lost)
+	}
+	n.Restarts = nil
+	if w.Starts = w.Starts.Goes(n, known, cluster.Tick, 0, timing.SilentGrace); w.Starts != (cluster.Startwatch{}) {
+		t.Errorf("what is no loop is measured: %+v", w.Starts)
+	}
+}
+
+// A stop that was announced is somebody's: the start after it is no round of a loop.
+func TestARestartOnPurposeIsNoRound(t *testing.T) {
+	b := clustertest.NewBook(t, 3)
+	for range 3 * cluster.RestartsKnown {
+		b.Must(cluster.DaemonStopping{Node: "node2", Incarnation: b.Node("node2").Incarnation})
+		b.Up("node2", "node2-boot-1")
+	}
+	if r := b.Node("node2").Restarts; r.Loop() {
+		t.Errorf("restarts on purpose are a loop: %+v", r)
+	}
+}

@@ -150,6 +150,52 @@ func (r *Restarts) Says() message.Text {
 	return message.DaemonRestarts.With(r.Count, r.Last.Sub(r.First).Round(time.Second), RestartsApart)
 }
 
+// Startwatch is the leader's own measure of a daemon that starts again and again. One that ends a
+// moment after each start is never silent for long, and does as little for its services as one that
+// is.
+type Startwatch struct {
+	// Up is for how long the present start has been heard.
+	Up time.Duration
+	// Restless is for how long no start has lasted.
+	Restless time.Duration
+}
+
+// StartedAgain counts one more start in. A stop that was announced is somebody's: the start after
+// it is no round of a loop.
+func (n Member) StartedAgain(at time.Time) *Restarts {
+	if n.Stopped {
+		return nil
+	}
+	return n.Restarts.Another(at)
+}
+
+// Goes measures on by one step. Known is the incarnation that was measured before, and heard what
+// counts of the time since the last beat of the present one. The grace is for one row of starts: a
+// start that lasts as long as a daemon may be silent ends it.
+func (w Startwatch) Goes(n *Member, known uint64, tick, heard, grace time.Duration) Startwatch {
+	if !n.Restarts.Loop() {
+		return Startwatch{}
+	}
+	if n.Incarnation != known {
+		w.Up = 0
+	}
+	if w.Up >= grace {
+		return Startwatch{Up: grace}
+	}
+	w.Up, w.Restless = w.Up+heard, w.Restless+tick
+	if w.Up >= grace {
+		w.Restless = 0
+	}
+	return w
+}
+
+// RestlessFor reports whether a node is heard whose daemon has been starting again and again for
+// longer than one may be silent. While a start has lasted for longer than a node may be deaf, it is
+// waited whether that is the one that lasts.
+func (w Contactwatch) RestlessFor(timing Timing, more time.Duration) bool {
+	return w.Silence < timing.Test && w.Starts.Restless >= timing.SilentGrace+more && w.Starts.Up < timing.Deaf
+}
+
 // RoundOf reports whether a change of a node's standing is one more round of its daemon's
 // restarts, which are one thing and told as one.
 func (n Member) RoundOf(to NodeState, at time.Time) bool {

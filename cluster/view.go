@@ -94,7 +94,7 @@ func (v View) FoundAs(s *State, other View) bool {
 // Found is what was found out of a node, without the stopwatches. Those are judged by steady, and
 // by what they say when they pass a limit. What is sampled of a node besides counts from itself.
 func (w Contactwatch) Found() Contactwatch {
-	w.Silence, w.VerdictAge, w.KernelOnly, w.Log = 0, 0, 0, Logwatch{Deaf: w.Log.Deaf}
+	w.Silence, w.VerdictAge, w.KernelOnly, w.Log, w.Starts = 0, 0, 0, Logwatch{Deaf: w.Log.Deaf}, Startwatch{}
 	return w
 }
 
@@ -237,8 +237,9 @@ type Contactwatch struct {
 	// StoodStill: since its last beat this node itself has stood still for longer than
 	// a node may be silent. What Silence says may be from before that.
 	StoodStill bool
-	// Log is whether it follows the log, as the leader measures it.
-	Log Logwatch
+	// Log is whether it follows the log, and Starts whether it stays up, as the leader measures it.
+	Log    Logwatch
+	Starts Startwatch
 }
 
 // MayComeBack tells that a node answers by what was found out last: somebody
@@ -274,6 +275,8 @@ func Judge(n Member, w Contactwatch, timing Timing) Judgement {
 		limit = timing.JoinGrace
 	}
 	switch {
+	case w.RestlessFor(timing, 0):
+		return Judgement{State: NodeLost, Why: message.NodeRestlessTooLong.With(n.Restarts.Says(), timing.SilentGrace)}
 	case w.Silence < timing.Test && w.Log.Deaf:
 		return judgeDeaf(n, w, timing)
 	case w.Silence < timing.Test:

@@ -57,12 +57,12 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n.Address, n.Version, n.MaxLevel = cmp.Or(c.Address, n.Address), c.Version, c.MaxLevel
 	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
 	n.Away = 0 // it read the log to its end to say so
+	n.Restarts = n.StartedAgain(t.At)
 	n.Stopped = false
 	if c.Capacity != (cluster.Capacity{}) {
 		n.Capacity = c.Capacity
 	}
 	n.Hung = message.Text{} // it answers, or the node tells no inventory
-	n.Restarts = n.Restarts.Another(t.At)
 	why := startedWhy(n, reboot)
 	// The old boot's holders stay until the inventory replaces them; Boot is
 	// only taken over then, in the same command (law L1c).

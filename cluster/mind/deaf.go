@@ -39,6 +39,20 @@ func logKnown(l cluster.Logwatch, node *cluster.Member, in Input) cluster.Logwat
 	return l
 }
 
+// starts is what the leader makes of a node that starts again and again. Like all that it measures
+// of others it begins at zero when it begins to lead.
+func (n *Node) starts(w cluster.Contactwatch, node *cluster.Member, tick time.Duration, b Beat,
+	in Input) cluster.Startwatch {
+	if !in.Leading {
+		return cluster.Startwatch{}
+	}
+	timing, heard := cluster.TimingFor(in.State.Document.Timing), time.Duration(0)
+	if b.Node != "" && b.Incarnation == node.Incarnation {
+		heard = min(w.Silence+tick, timing.Test)
+	}
+	return w.Starts.Goes(node, w.Known, tick, heard, timing.SilentGrace)
+}
+
 // followed is what the leader makes of a beat. A follower measures nothing of the log, and the
 // stopwatches of a new leader begin at zero: the way from the last one may be what was broken.
 func (n *Node) followed(w cluster.Contactwatch, node *cluster.Member, b Beat, tick time.Duration,

@@ -182,7 +182,9 @@ func (n *Node) watch(now, elapsed time.Duration, in Input, out *Output) {
 		}
 		w := n.view.Contacts[name]
 		node := in.State.Nodes.Rows()[i]
-		if b, beat := heard[name]; beat {
+		b, beat := heard[name]
+		starts := n.starts(w, node, tick, b, in)
+		if beat {
 			w = cluster.Contactwatch{Heard: true, Incarnation: b.Incarnation, Log: n.followed(w, node, b, tick, in)}
 		} else if node.Incarnation != w.Known && node.State == cluster.NodeLooking {
 			// Its daemon has just started: what was measured of the last one says
@@ -201,7 +203,7 @@ func (n *Node) watch(now, elapsed time.Duration, in Input, out *Output) {
 				w.KernelOnly += tick
 			}
 		}
-		w.Known, w.Log = node.Incarnation, logKnown(w.Log, node, in)
+		w.Known, w.Log, w.Starts = node.Incarnation, logKnown(w.Log, node, in), starts
 		n.view.Contacts[name] = w
 		if n.wantsTest(in, node, w, timing) && now >= n.testing[name] {
 			n.testing[name] = now + plan.TestDeadline

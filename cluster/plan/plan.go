@@ -174,21 +174,28 @@ func planContacts(w *rules.World, v cluster.View, d *Decision) map[string]messag
 		if !j.Wait.IsZero() {
 			d.wait(name, j.Wait, j.Next)
 		}
-		if j.State == "" || j.State == n.State || sameContact(j.State, n.State) {
+		if noEdge(w, v, n, j, d) {
 			continue
 		}
 		if j.State == cluster.NodeOnline && w.Fences.Has(name) {
 			d.wait(name, message.CondemnedHeard.With(), message.Text{})
 			continue
 		}
-		silence := max(v.Contacts[name].Silence, v.Contacts[name].Log.Still)
-		d.propose(cluster.Contact{Node: name, Incarnation: n.Incarnation, State: j.State, Silence: silence,
-			Why: contactWhy(n, j)})
+		c := v.Contacts[name]
+		d.propose(cluster.Contact{Node: name, Incarnation: n.Incarnation, State: j.State,
+			Silence: max(c.Silence, c.Log.Still, c.Starts.Restless),
+			Why:     contactWhy(n, j)})
 		if j.State == cluster.NodeLost {
 			lost[name] = j.Why
 		}
 	}
 	return lost
+}
+
+// noEdge reports whether what is judged of a node changes nothing.
+func noEdge(w *rules.World, v cluster.View, n cluster.Member, j cluster.Judgement, d *Decision) bool {
+	return j.State == "" || j.State == n.State || sameContact(j.State, n.State) ||
+		j.State == cluster.NodeLost && restsRestless(w, v, n, d)
 }
 
 // sameContact: hearing a node that looks or leaves is no edge, and a lost node
@@ -230,45 +237,57 @@ func planFences(w *rules.World, v cluster.View, lost map[string]message.Text, d 
 }
 
 func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.Text, lostNow bool, d *Decision) {
-	w, timing := v.Contacts[n.Name], cluster.TimingFor(world.Document.Timing)
-	if !lostNow && n.State != cluster.NodeCut && spared(world, w, n, d) {
+	if !lostNow && n.State != cluster.NodeCut && spared(world, v.Contacts[n.Name], n, d) {
 		return
 	}
-	held := world.HeldBy(n)
-	if len(held) == 0 {
-		if n.State != cluster.NodeCut && !world.Maintained(n) { // what these wait for is said by planGuards and planOrders
-			d.wait(n.Name, message.NodeLostHoldsNothing.With(n.Name), message.Text{})
+	if held, wait, next := heldBack(world, v, n, d); held {
+		if !wait.IsZero() {
+			d.wait(n.Name, wait, next)
 		}
 		return
 	}
-	if world.Maintained(n) {
-		d.wait(n.Name, message.MaintainedLost.With(n.Name, n.OrderWhy(), held), message.DoBootOrConfirm.With(n.Name))
-		return
+	d.propose(cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencersOf(world, v, n.Name)[0], Why: why})
+}
+
+// heldBack reports whether something speaks against a shot at a lost node, and says what, and what
+// to do about it, where nobody else does.
+func heldBack(world *rules.World, v cluster.View, n cluster.Member, d *Decision) (held bool, why, next message.Text) {
+	w, timing := v.Contacts[n.Name], cluster.TimingFor(world.Document.Timing)
+	holds, cut := world.HeldBy(n), n.State == cluster.NodeCut
+	maintained := world.Maintained(n)
+	disarmed, brake := world.DisarmedWhy(rules.Estimate(v, world)), world.Brake(rules.Estimate(v, world), d.Shots()...)
+	wait := world.ShotDelay(n.Name)
+	early := w.Silence < timing.Lost+wait && !w.BeyondGrace(timing, wait) && !w.RestlessFor(timing, wait)
+	switch {
+	case len(holds) == 0 && (cut || maintained): // what these wait for is said by planGuards and planOrders
+		return true, message.Text{}, message.Text{}
+	case len(holds) == 0:
+		return true, message.NodeLostHoldsNothing.With(n.Name), message.Text{}
+	case maintained:
+		return true, message.MaintainedLost.With(n.Name, n.OrderWhy(), holds), message.DoBootOrConfirm.With(n.Name)
+	case len(world.Document.Nodes[n.Name].Fence) == 0:
+		return true, message.NodeLostUnfenceable.With(n.Name, holds), message.DoBootOrConfirm.With(n.Name)
+	case !disarmed.IsZero():
+		return true, message.NodeLostDisarmed.With(n.Name, disarmed), message.DoArmOrConfirm.With(n.Name)
+	case wait > 0 && !cut && early:
+		return true, message.NodeLostDelayed.With(n.Name, wait), message.Text{}
+	case !brake.IsZero():
+		return true, message.NodeLostBraked.With(n.Name, brake), message.DoOverrideBrake.With(n.Name)
+	case len(fencersOf(world, v, n.Name)) == 0:
+		return true, message.NodeLostNoFencer.With(n.Name), message.Text{}
 	}
-	levels := world.Document.Nodes[n.Name].Fence
-	if len(levels) == 0 {
-		d.wait(n.Name, message.NodeLostUnfenceable.With(n.Name, held), message.DoBootOrConfirm.With(n.Name))
-		return
+	return false, message.Text{}, message.Text{}
+}
+
+// restsRestless reports whether a node whose daemon starts again and again is left alone for now,
+// because nothing would come of calling it lost: it is heard, and what holds the shot back may hold
+// for long. It is said by noteRestarts.
+func restsRestless(w *rules.World, v cluster.View, n cluster.Member, d *Decision) bool {
+	if !v.Contacts[n.Name].RestlessFor(w.TimingOf(n), 0) {
+		return false
 	}
-	if why := world.DisarmedWhy(rules.Estimate(v, world)); !why.IsZero() {
-		d.wait(n.Name, message.NodeLostDisarmed.With(n.Name, why), message.DoArmOrConfirm.With(n.Name))
-		return
-	}
-	if wait := world.ShotDelay(n.Name); wait > 0 && n.State != cluster.NodeCut && w.Silence < timing.Lost+wait &&
-		!w.BeyondGrace(timing, wait) {
-		d.wait(n.Name, message.NodeLostDelayed.With(n.Name, wait), message.Text{})
-		return
-	}
-	if brake := world.Brake(rules.Estimate(v, world), d.Shots()...); !brake.IsZero() {
-		d.wait(n.Name, message.NodeLostBraked.With(n.Name, brake), message.DoOverrideBrake.With(n.Name))
-		return
-	}
-	fencers := fencersOf(world, v, n.Name)
-	if len(fencers) == 0 {
-		d.wait(n.Name, message.NodeLostNoFencer.With(n.Name), message.Text{})
-		return
-	}
-	d.propose(cluster.BeginFence{Node: n.Name, Boot: n.Boot, Fencer: fencers[0], Why: why})
+	held, _, _ := heldBack(w, v, n, d)
+	return held
 }
 
 // spared reports whether a node that has counted as lost for a while is not shot, because of what
@@ -276,7 +295,7 @@ func planShot(world *rules.World, v cluster.View, n cluster.Member, why message.
 func spared(world *rules.World, contact cluster.Contactwatch, n cluster.Member, d *Decision) bool {
 	timing := cluster.TimingFor(world.Document.Timing)
 	switch {
-	case contact.Silence < timing.Test && !contact.Log.Deaf:
+	case contact.Silence < timing.Test && !contact.Log.Deaf && !contact.RestlessFor(timing, 0):
 		return true // it is heard again: sparing happens before the intent
 	case contact.MayComeBack(world.TimingOf(n)):
 		return true // the shot was held back, and what was said of it when it was lost is no longer so

@@ -53,9 +53,40 @@ func (p *planner) noteRestarts() {
 			continue
 		}
 		if why := p.restless(*n); !why.IsZero() {
-			p.wait(name, message.NodeRestarting.With(why), message.DoReadDaemonLog.With(name))
+			p.wait(name, p.restarting(*n, why), message.DoReadDaemonLog.With(name))
 		}
 	}
+}
+
+// restarting tells of a node whose daemon starts again and again, and when it is fenced for that.
+func (p *planner) restarting(n cluster.Member, why message.Text) message.Text {
+	starts, timing := p.view.Contacts[n.Name].Starts, p.TimingOf(n)
+	left := (timing.SilentGrace - starts.Restless).Round(time.Second)
+	held, _, _ := heldBack(&p.World, p.view, n, p.decision)
+	switch {
+	case len(p.HeldBy(n)) == 0 || n.State == cluster.NodeLost || p.Fences.Has(n.Name):
+		return message.NodeRestarting.With(why, "", "", "", "")
+	case held && left <= 0:
+		return message.NodeRestarting.With(why, "", "", "", p.unshot(n))
+	case held || left <= 0 || starts.Restless == 0:
+		return message.NodeRestarting.With(why, "", "", "", "")
+	}
+	return message.NodeRestarting.With(why, timing.SilentGrace, n.Name, left, "")
+}
+
+// unshot says of a node that is in touch and should be fenced what speaks against that; nothing
+// where it is only a matter of time.
+func (p *planner) unshot(n cluster.Member) message.Text {
+	at := rules.Estimate(p.view, &p.World)
+	switch {
+	case p.Maintained(n):
+		return n.OrderWhy()
+	case len(p.Document.Nodes[n.Name].Fence) == 0:
+		return message.StopNoLevel.With()
+	case len(fencersOf(&p.World, p.view, n.Name)) == 0:
+		return message.StopNoFencer.With()
+	}
+	return p.DisarmedWhy(at).OrElse(p.Brake(at, p.decision.Shots()...))
 }
 
 // pauseAfterFailedStop is how long a VM of which nobody can tell anything is

@@ -16,7 +16,8 @@ func Steady(v cluster.View, s *cluster.State, limit time.Duration) bool {
 	}
 	for i, name := range s.Nodes.Keys() {
 		n := s.Nodes.Rows()[i]
-		if n.Judged() && (v.Contacts[name].Silence >= limit || v.Contacts[name].Log.Deaf || !Unheard(v, Of(s), *n).IsZero()) {
+		if n.Judged() && (v.Contacts[name].Silence >= limit || v.Contacts[name].Log.Deaf ||
+			v.Contacts[name].Starts.Restless > 0 || !Unheard(v, Of(s), *n).IsZero()) {
 			return false
 		}
 	}

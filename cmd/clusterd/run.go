@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/clusterd/clusterd/internal/assemble"
 
@@ -42,6 +43,9 @@ func run(c *urfave.Context) error {
 	}
 	assemble.SpareTheMachine()
 	logger := newLogger(node)
+	if node.Simulate == nil {
+		time.Sleep(assemble.PauseBefore(node.RunDir, time.Now(), logger)) // a signal ends it
+	}
 	var d *daemon.Daemon
 	newest := func() *cluster.State { return d.State() }
 	host, done, err := assemble.Host(node, assemble.Self{Config: c.String("config")}, logger, newest)
@@ -59,6 +63,7 @@ func run(c *urfave.Context) error {
 	signal.Notify(stopping, syscall.SIGTERM, os.Interrupt)
 	go func() {
 		<-stopping
+		assemble.EndsOnPurpose(node.RunDir)
 		logger.Info("stopping; VMs run on", "node", node.Name)
 		d.Goodbye(ctx)
 		d.HandOver(ctx)
@@ -66,6 +71,7 @@ func run(c *urfave.Context) error {
 	}()
 	err = d.Run(ctx)
 	if errors.Is(err, daemon.ErrAgain) {
+		assemble.EndsOnPurpose(node.RunDir)
 		logger.Info("clusterd starts again in its own place; VMs run on", "node", node.Name)
 		return again()
 	}

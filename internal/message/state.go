@@ -130,6 +130,9 @@ var (
 var (
 	DaemonRestarts = New("daemon-restarts",
 		"its daemon has started {starts#time} in {span}, and none of them ran for {limit}")
+	// NodeRestlessTooLong: it is treated like a node whose daemon is silent.
+	NodeRestlessTooLong = New("node-restless-too-long",
+		"{restarts}, and that for {grace}, as long as a daemon may be silent")
 	VolumeFails = New("volume-fails",
 		"its data volume cannot be written, so it takes no part in the log: {reason}")
 	VolumeFills = New("volume-fills", "its data volume is running full: {reason}")

@@ -89,13 +89,15 @@ var (
 
 // Nodes that do not take or give work as they should.
 var (
-	LeavingHolds    = New("leaving-holds", "leaving; still holds {services}")
-	OrderHolds      = New("order-holds", "{order}; still holds {services}")
-	OrderHoldsNone  = New("order-holds-none", "{order}; it holds nothing")
-	OrderUnfenced   = New("order-unfenced", "{order}; it holds nothing and is not fenced")
-	HeldFailed      = New("held-failed", "{service} (failed; `clusvcadm -d {service}` tries to stop it again)")
-	HeldFrozen      = New("held-frozen", "{service} (frozen; `clusvcadm -U {service}`)")
-	NodeRestarting  = New("node-restarting", "{restarts}; it is given no work until one does")
+	LeavingHolds   = New("leaving-holds", "leaving; still holds {services}")
+	OrderHolds     = New("order-holds", "{order}; still holds {services}")
+	OrderHoldsNone = New("order-holds-none", "{order}; it holds nothing")
+	OrderUnfenced  = New("order-unfenced", "{order}; it holds nothing and is not fenced")
+	HeldFailed     = New("held-failed", "{service} (failed; `clusvcadm -d {service}` tries to stop it again)")
+	HeldFrozen     = New("held-frozen", "{service} (frozen; `clusvcadm -U {service}`)")
+	NodeRestarting = New("node-restarting", "{restarts}; it is given no work until one does"+
+		"[, and unless one lasts for {grace}, {node} is fenced in {rest} and what runs there starts elsewhere]"+
+		"[; it is not fenced for that: {held}]")
 	HypervisorHangs = New("hypervisor-hangs",
 		"its hypervisor does not answer, so no VM is started there or moved there, "+
 			"and what runs there is left alone: {reason}")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/test/sim"
 )
@@ -15,6 +16,11 @@ func (s *story) deciding() map[string]func([]string) error {
 		"arrivals-fail": s.onHost(func(h *sim.Host, words []string) { h.ArrivalsFail = words[0] == "yes" }),
 		// check-hangs NODE yes|no: it does not answer when it is asked whether it can take a VM live.
 		"check-hangs": s.onHost(func(h *sim.Host, words []string) { h.CheckHangs = words[0] == "yes" }),
+		// restless NODE SPAN: its daemon ends a moment after each start, for so long.
+		"restless": s.onHost(func(h *sim.Host, words []string) {
+			while, _ := time.ParseDuration(words[0])
+			s.world.Restless(h, while)
+		}),
 		// lacks NODE WHAT: it answers that it lacks that.
 		"lacks": s.onHost(func(h *sim.Host, words []string) { h.Lacks = strings.Join(words, " ") }),
 		// change-domain NAME ...: the domain is declared anew while all runs.

@@ -46,7 +46,7 @@ func faultKinds() []faultKind {
 	return slices.Concat(kinds, networkFaults(), boardFaults(), hypervisorFaults(), operatorFaults(), levelFaults(),
 		orderFaults(), guardFaults(),
 		redeclareFaults(), arrivalFaults(), stoppingFaults(), lostLogFaults(), twinFaults(), troubleFaults(),
-		volumeFaults(), deafFaults(), hangFaults(), turnFaults(), addressFaults(), boardChecks())
+		volumeFaults(), deafFaults(), hangFaults(), turnFaults(), addressFaults(), boardChecks(), restlessFaults())
 }
 
 func networkFaults() []faultKind {

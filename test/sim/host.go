@@ -83,6 +83,8 @@ type Host struct {
 	volumeTold  []time.Duration
 	// daemonSince is when its daemon started last.
 	daemonSince time.Duration
+	// restless is what is known of a daemon that ends again and again.
+	restless restless
 	// Stuck: nothing can be written to its folder, so it takes no entry.
 	Stuck bool
 	// libvirtSince is when the hypervisor's daemon began to answer, or ceased to.
@@ -242,7 +244,8 @@ func (h *Host) StartDaemon() {
 	h.findLog()
 	w.sessions++
 	d := newDaemon(h, fmt.Sprintf("session-%d", w.sessions))
-	h.daemon, h.daemonSince = d, w.Now
+	h.daemon = d
+	h.startsAgain()
 	w.tell("clusterd on %s starts", h.Name)
 	w.restoreSnapshot(h)
 	d.keepAlone()

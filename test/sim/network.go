@@ -135,6 +135,7 @@ func (w *World) changed() {
 	}
 	w.meetOthers()
 	w.watchTrust()
+	w.watchRestless()
 }
 
 // meetOthers lets those who can talk compare what they hold with what is remembered of it.
@@ -200,6 +201,9 @@ func (w *World) onlyMute(h *Host, grace time.Duration) bool {
 		return false
 	}
 	if w.wasDeaf(h) && !w.onlyDeaf(h, grace) {
+		return false
+	}
+	if h.restlessFor() >= grace {
 		return false
 	}
 	return w.Now-h.mute < grace || (h.talks != 0 && w.Now-h.talks >= time.Second)

@@ -111,6 +111,7 @@ func WriteScript(seed int64) (s Script) {
 	s.barBoards(rounds)
 	s.writesFail(rounds)
 	s.moveModes()
+	s.restless(rounds)
 	return s
 }
 

@@ -52,5 +52,13 @@ func incarnations() []Mutant {
 			Name: "old-answers-count", Law: "L2", Broken: "what an older incarnation answered to a look counts",
 			Edits: []Edit{anyAnswer}, Nets: []Net{tests("cluster", "^TestAnAnswerOfAnOldIncarnationCountsForNothing$")},
 		},
+		{
+			Name: "planned-restart-is-a-round", Law: "L2",
+			Broken: "a daemon that somebody stops and starts is taken for one that does not stay up, and its host is shot",
+			Edits: []Edit{{"cluster/trouble.go",
+				"\tif n.Stopped {\n\t\treturn nil",
+				"\tif n.Stopped && n.ID < 0 {\n\t\treturn nil"}},
+			Nets: []Net{stories},
+		},
 	}
 }

@@ -261,5 +261,13 @@ func unknownRules() []Mutant {
 				"\tif s.Level > 0 {\n\t\treturn message.Text{}"}},
 			Nets: []Net{tests("internal/daemon", "^TestRulesThatAreNotKnownEndTheDaemon$")},
 		},
+		{
+			Name: "loop-is-in-touch", Law: "L7",
+			Broken: "what runs on a node whose daemon ends after each start is left to it for good",
+			Edits: []Edit{{"cluster/trouble.go",
+				"\treturn w.Silence < timing.Test && w.Starts.Restless >= timing.SilentGrace+more",
+				"\treturn w.Silence < 0 && w.Starts.Restless >= timing.SilentGrace+more"}},
+			Nets: []Net{Simulation, stories}, Faults: []string{"daemon does not stay up"},
+		},
 	}
 }

@@ -51,5 +51,13 @@ func brake() []Mutant {
 			Faults: []string{"link cut", "link cut one way", "daemon dies", "daemon pauses", "leader pauses", "host hangs",
 				"strikes", "upgrade", "downgrade", "mute", "deaf"},
 		},
+		{
+			Name: "loop-has-no-grace", Law: "L8",
+			Broken: "a node whose daemon starts again and again is shot before a silent daemon would be",
+			Edits: []Edit{{"cluster/trouble.go",
+				"\treturn w.Silence < timing.Test && w.Starts.Restless >= timing.SilentGrace+more",
+				"\treturn w.Silence < timing.Test && w.Starts.Restless >= timing.Deaf+more"}},
+			Nets: []Net{stories, Simulation}, Faults: []string{"daemon does not stay up"},
+		},
 	}
 }

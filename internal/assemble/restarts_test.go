@@ -1,0 +1,41 @@
+package assemble
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func TestADaemonThatEndsAgainAndAgainWaitsLongerEachTime(t *testing.T) {
+	dir, now := t.TempDir(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	start := func() time.Duration {
+		pause := PauseBefore(dir, now, slog.New(slog.DiscardHandler))
+		now = now.Add(pause)
+		return pause
+	}
+	begins := func(when string, want ...time.Duration) {
+		t.Helper()
+		for i, pause := range want {
+			if got := start(); got != pause {
+				t.Errorf("%s, start %d: it waits %s and not %s", when, i+1, got, pause)
+			}
+			now = now.Add(time.Second)
+		}
+	}
+	begins("each ends after a second", 0, 0, 400*time.Millisecond, 800*time.Millisecond, 1600*time.Millisecond,
+		3200*time.Millisecond, 6400*time.Millisecond, longestPause, longestPause, longestPause)
+	now = now.Add(startedWell)
+	begins("one ran for long", 0, 0, 400*time.Millisecond)
+	EndsOnPurpose(dir)
+	begins("one was stopped on purpose", 0, 0, 400*time.Millisecond)
+	now = now.Add(-time.Hour)
+	begins("the clock was set back", 0)
+	if err := os.WriteFile(startsFile(dir), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	begins("what the last one left cannot be read", 0, 0)
+	dir = filepath.Join(dir, "none")
+	begins("nothing can be left", 0, 0, 0)
+}
