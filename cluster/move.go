@@ -42,24 +42,42 @@ func (s Service) MoveCancelled(by string) Service {
 	return s
 }
 
-// EndsMove reports whether a migration goes on of a service that is to be down, and has
-// not been told to end.
-func (s *Service) EndsMove() bool {
-	i := s.Intent
-	// After the switch of a post-copy nothing can be given up; the guest is stopped once it is whole.
-	return i != nil && i.Kind == IntentMigrate && !i.Ending && s.Wish != nil && s.Wish.Op == OpDisable &&
-		i.Present().Name != StagePostCopy
+// MoveEnd is why a migration has to end that goes on.
+type MoveEnd struct {
+	// Since is the index of the request or the order that asks for it; 0 where nothing does.
+	Since uint64
+	By    string
+	// Due is from when on it may be ended; zero is at once.
+	Due time.Time
 }
 
-// RestEnd measures how long a migration has gone on whose service is to be down.
-func (v View) RestEnd(service *Service, tick time.Duration) {
-	if !service.EndsMove() {
+// EndsMove tells why a migration has to end that has not been told to: its service is to be down, or
+// its node is to be left by a deadline and nobody can tell what became of it.
+func (s *State) EndsMove(service *Service) MoveEnd {
+	i, wish := service.Intent, service.Wish
+	// After the switch of a post-copy nothing can be given up; the guest is stopped once it is whole.
+	if i == nil || i.Kind != IntentMigrate || i.Ending || i.Present().Name == StagePostCopy {
+		return MoveEnd{}
+	}
+	if wish != nil && wish.Op == OpDisable {
+		return MoveEnd{Since: wish.Index, By: wish.By}
+	}
+	if n, known := s.Nodes.Get(i.Node); known && i.Settling && n.Order != nil && !n.Order.Deadline.IsZero() {
+		return MoveEnd{Since: n.Order.Index, By: n.Order.By, Due: n.Order.Deadline}
+	}
+	return MoveEnd{}
+}
+
+// RestEnd measures how long a migration has gone on that has to end.
+func (v View) RestEnd(s *State, service *Service, tick time.Duration) {
+	end := s.EndsMove(service)
+	if end.Since == 0 {
 		return
 	}
 	name := service.Spec.Name
 	w := v.Ends[name]
-	if w.Index != service.Wish.Index {
-		w = Loopwatch{Index: service.Wish.Index}
+	if w.Index != end.Since {
+		w = Loopwatch{Index: end.Since}
 	}
 	w.For += tick
 	v.Ends[name] = w

@@ -41,7 +41,7 @@ func everyCommand() []cluster.Command {
 			Witness: true, By: "root"},
 		cluster.RemoveNode{Node: "n", By: "root", Why: "sold"},
 		cluster.AddClient{Fingerprint: "f", User: "alice", Role: "admin", Expires: at, By: "root"},
-		cluster.RevokeClients{User: "alice", By: "root"},
+		cluster.RevokeClients{User: "alice", Fingerprint: "0badc0de", By: "root"},
 		cluster.NodeUp{Node: "n", Fingerprint: "f", Boot: "b", Address: "a", Version: "v", MaxLevel: 1, Session: "s",
 			Previous: new(uint64), Log: "l", Capacity: cluster.Capacity{Memory: 1, Huge: 2, CPUs: 3}},
 		cluster.Inventory{Node: "n", Incarnation: 4, Boot: "b", Found: []cluster.Found{{Service: "vm:a", Observation: seen}}},

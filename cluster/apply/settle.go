@@ -13,10 +13,12 @@ func (t *transaction) applyEndMove(c cluster.EndMove) rules.Refusal {
 	switch {
 	case !known || intent == nil || intent.Kind != cluster.IntentMigrate || intent.Index != c.Act:
 		return rules.Refuse(message.MigrationClosed.With(c.Act, c.Service))
-	case service.Wish == nil || service.Wish.Op != cluster.OpDisable:
-		return rules.Refuse(message.MigrationWanted.With(c.Service))
 	case intent.Ending:
 		return rules.Refuse(message.MigrationEnding.With(c.Service))
+	}
+	end := t.EndsMove(&service)
+	if end.Since == 0 || t.At.Before(end.Due) {
+		return rules.Refuse(message.MigrationWanted.With(c.Service))
 	}
 	next := *intent
 	next.Ending, next.Settling, next.Asked, next.Generation = true, true, next.Asked+1, t.Generation
@@ -27,8 +29,11 @@ func (t *transaction) applyEndMove(c cluster.EndMove) rules.Refusal {
 			service = service.WithHolder(h)
 		}
 	}
-	t.setService(service, service.State, cluster.Event{Node: next.Node, Cause: next.Index, By: c.By,
-		Why: message.MigrationEndless.With(next.Node, next.Target)})
+	why := message.MigrationEndless.With(next.Node, next.Target)
+	if !end.Due.IsZero() {
+		why = message.MigrationOverdue.With(next.Node, next.Target)
+	}
+	t.setService(service, service.State, cluster.Event{Node: next.Node, Cause: next.Index, By: c.By, Why: why})
 	return rules.Accepted
 }
 

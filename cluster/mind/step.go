@@ -292,7 +292,7 @@ func (n *Node) rest(elapsed time.Duration, in Input) {
 	for _, service := range n.waiting {
 		n.shortcut.turned = n.view.RestLoop(service, tick) || n.shortcut.turned
 		n.shortcut.turned = n.view.RestOpen(service, tick) || n.shortcut.turned
-		n.view.RestEnd(service, tick)
+		n.view.RestEnd(in.State, service, tick)
 		if service.DownAfterFailure() {
 			n.view.Stuck[service.Spec.Name] += tick
 		}
@@ -323,7 +323,7 @@ func (n *Node) whoWaits(s *cluster.State) []*cluster.Service {
 		if service.Loops() {
 			n.view.Loops[name], waits = loops[name], true
 		}
-		if service.EndsMove() {
+		if s.EndsMove(service).Since != 0 {
 			n.view.Ends[name], waits = ends[name], true
 		}
 		if service.DownAfterFailure() {

@@ -8,8 +8,8 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// endPatience is how long a disabled service may go on migrating, or be looked for at
-// both ends, before it is ended there without a further look.
+// endPatience is how long a migration may go on that has to end, or be asked about at both
+// ends, before it is ended there without a further look.
 const endPatience = 10 * time.Second
 
 // planEnd ends a migration that does not end by itself, or says how a person can. It
@@ -27,8 +27,9 @@ func (p *planner) planEnd(service cluster.Service) bool {
 		}
 		return true
 	}
-	if w := p.view.Ends[name]; service.Wish != nil && w.Index == service.Wish.Index && w.For >= endPatience {
-		p.decision.propose(cluster.EndMove{Service: name, Act: intent.Index, By: service.Wish.By})
+	end := p.EndsMove(&service)
+	if w := p.view.Ends[name]; end.Since != 0 && w.Index == end.Since && w.For >= endPatience && p.reached(end.Due) {
+		p.decision.propose(cluster.EndMove{Service: name, Act: intent.Index, By: end.By})
 		return true
 	}
 	return false

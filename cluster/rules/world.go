@@ -52,6 +52,9 @@ func (f facts) Level() int { return f.state.Level }
 
 func (f facts) Cluster() string { return f.state.Cluster }
 
+// EndsMove tells why a migration has to end; see cluster.State.EndsMove.
+func (f facts) EndsMove(service *cluster.Service) cluster.MoveEnd { return f.state.EndsMove(service) }
+
 func (f facts) Shots() []cluster.Shot { return f.state.Shots }
 
 func (f facts) Lock() *cluster.Lock { return f.state.Lock }

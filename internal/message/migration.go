@@ -54,13 +54,16 @@ var (
 	// MigrationEndless: its service is to be down, and it goes on.
 	MigrationEndless = New("migration-endless",
 		"disabled, and its migration does not end: it is destroyed on {node} and on {target}")
+	// MigrationOverdue: its node is to be left, and what became of it nobody can tell.
+	MigrationOverdue = New("migration-overdue", "the deadline to leave {node} has passed, and its migration "+
+		"does not end: it is destroyed on {node} and on {target}")
 	MigrationDestroyed = New("migration-destroyed", "destroyed at both ends of its migration")
 )
 
 // Why a command about a migration is refused.
 var (
 	MigrationClosed    = New("migration-closed", "the migration {intent} of {service} is no longer open")
-	MigrationWanted    = New("migration-wanted", "no request to disable {service} is open")
+	MigrationWanted    = New("migration-wanted", "nothing asks for the migration of {service} to end")
 	MigrationEnding    = New("migration-ending", "the migration of {service} is being ended already")
 	MigrationOtherNode = New("migration-other-node", "{node} is neither source nor target of this migration")
 	MigrationNotGiven  = New("migration-not-given", "the migration was not given to this incarnation of {node}")

@@ -155,7 +155,7 @@ var rooms = []room{
 		"floor 4: a file of another cluster manager is read without asking anybody"},
 	{"cmd/clusterd/support", []string{"cmd/clusterd/command", "internal/api", "internal/cli",
 		"internal/config/nodefile", "internal/config/rewrite", "internal/daemon", "internal/membership", "internal/pki",
-		"internal/recorder", "cluster", "fence"},
+		"internal/owned", "internal/recorder", "cluster", "fence"},
 		"floor 4: it collects what is there, and reaches neither agents nor fence drivers"},
 	{"cmd/clusterd/tryout", []string{"cmd/clusterd/command", "cmd/clusterd/foreign", "internal/cli", "internal/config",
 		"internal/config/nodefile", "internal/config/rewrite", "internal/importing", "internal/membership",

@@ -88,8 +88,7 @@ func (s *story) command(line string) error {
 	for _, set := range []map[string]func([]string) error{
 		s.declaring(), s.watching(), s.breaking(), s.happening(), s.operating(),
 		s.managing(), s.joining(), s.restoring(), s.misusing(), s.ruling(),
-		s.asking(), s.ordering(), s.guarding(), s.deciding(), s.allowances(),
-		s.losing(), s.belonging()} {
+		s.asking(), s.ordering(), s.guarding(), s.deciding(), s.allowances(), s.losing(), s.belonging()} {
 		if do, known := set[words[0]]; known {
 			return do(words[1:])
 		}

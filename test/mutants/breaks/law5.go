@@ -159,7 +159,7 @@ var migrations = []Mutant{
 	{
 		Name: "a-guest-is-ended-while-its-memory-comes", Law: "L5",
 		Broken: "a disable destroys a guest at both ends whose memory is still following it",
-		Edits:  []Edit{{"cluster/move.go", "\t\ti.Present().Name != StagePostCopy\n", "\t\ti.Present().Name != \"x\"\n"}},
+		Edits:  []Edit{{"cluster/move.go", "i.Ending || i.Present().Name == StagePostCopy", "i.Ending || i.Present().Name == \"x\""}},
 		Nets:   []Net{tests("cluster", "TestADisableWaitsForTheMemoryOfAGuest")},
 	},
 	{
