@@ -225,7 +225,7 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 		"NodeSpec":     "Fence Site Allowance",
 		"Planned":      "State View Decision",
 		"View":         "Self Leading Term Led Contacts Cooldown Stuck Waited Quiet Newest Loops Ends Opens",
-		"Contactwatch": "Silence Heard Assumed Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log",
+		"Contactwatch": "Silence Heard Assumed Incarnation Known Verdict VerdictAge KernelOnly StoodStill Log Starts",
 		"Logwatch":     "Applied End ApplyGoal EndGoal Still Well Deaf",
 	}
 	for _, value := range []any{cluster.State{}, cluster.Document{}, cluster.Config{}, fence.Device{},

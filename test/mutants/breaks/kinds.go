@@ -234,18 +234,6 @@ func guestsAlone() []Mutant {
 			Nets:  first(Simulation), Faults: []string{"guest hangs"},
 		},
 		{
-			Name: "overdue-move-is-never-ended", Law: "L7", Broken: "a drain's deadline does not end a move whose guest hangs",
-			Edits: []Edit{{"cluster/move.go", "known && i.Settling && n.Order != nil", "false && known && n.Order != nil"}},
-			Nets:  []Net{stories},
-		},
-		{
-			Name: "moves-end-before-their-deadline", Law: "L7",
-			Broken: "a move that is looked at is ended before the deadline of the order",
-			Edits: []Edit{{"cluster/plan/down.go", "&& p.reached(end.Due) {", "{"},
-				{"cluster/apply/settle.go", "|| t.At.Before(end.Due) {", "{"}},
-			Nets: []Net{stories},
-		},
-		{
 			Name: "unproven-end-is-an-end", Law: "L1", Broken: "of a migration that is being ended any result counts as the end",
 			Edits: []Edit{{result, "\t\tif c.Result.Source == resources.Absent", "\t\tif c.Result.Source != \"\""}},
 			Nets:  []Net{tests("cluster", "^TestOnlyAProvenEndOfAnEndedMigrationIsOne$")},

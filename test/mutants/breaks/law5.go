@@ -159,8 +159,21 @@ var migrations = []Mutant{
 	{
 		Name: "a-guest-is-ended-while-its-memory-comes", Law: "L5",
 		Broken: "a disable destroys a guest at both ends whose memory is still following it",
-		Edits:  []Edit{{"cluster/move.go", "i.Ending || i.Present().Name == StagePostCopy", "i.Ending || i.Present().Name == \"x\""}},
-		Nets:   []Net{tests("cluster", "TestADisableWaitsForTheMemoryOfAGuest")},
+		Edits: []Edit{{"cluster/trouble.go", "i.Ending || i.Present().Name == StagePostCopy",
+			"i.Ending || i.Present().Name == \"x\""}},
+		Nets: []Net{tests("cluster", "TestADisableWaitsForTheMemoryOfAGuest")},
+	},
+	{
+		Name: "overdue-move-is-never-ended", Law: "L5", Broken: "a drain's deadline does not end a move whose guest hangs",
+		Edits: []Edit{{"cluster/trouble.go", "known && i.Settling && n.Order != nil", "false && known && n.Order != nil"}},
+		Nets:  []Net{stories},
+	},
+	{
+		Name: "moves-end-before-their-deadline", Law: "L5",
+		Broken: "a move that is looked at is ended before the deadline of the order",
+		Edits: []Edit{{"cluster/plan/down.go", "&& p.reached(end.Due) {", "{"},
+			{"cluster/apply/settle.go", "|| t.At.Before(end.Due) {", "{"}},
+		Nets: []Net{stories},
 	},
 	{
 		Name: "a-part-stays-a-part", Law: "L5",
