@@ -216,11 +216,11 @@ func TestACancelledPostCopyDoesNotSwitch(t *testing.T) {
 func TestADisableWaitsForTheMemoryOfAGuest(t *testing.T) {
 	b := movingBy(t, resources.MovePostCopy)
 	b.Must(cluster.Ask{Request: "d", Op: cluster.OpDisable, Service: "vm:a", By: "root"})
-	if s := b.Service("vm:a"); s.EndsMove() {
+	if s := b.Service("vm:a"); b.S.EndsMove(&s).Since != 0 {
 		t.Error("a guest whose memory follows it is to be destroyed")
 	}
 	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Split, Target: resources.Split}))
-	if s := b.Service("vm:a"); !s.EndsMove() {
+	if s := b.Service("vm:a"); b.S.EndsMove(&s).Since == 0 {
 		t.Error("one that was interrupted never ends")
 	}
 }

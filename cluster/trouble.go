@@ -312,9 +312,9 @@ func (m Moves) Another(move Move, services int) Moves {
 	return Moves{List: list[max(0, len(list)-most):]}
 }
 
-// EndMove ends a migration that does not end by itself, because its service
-// is to be down or its node is to be left: what is left at either end is destroyed. That needs no answer about
-// what is there, and a guest process that hangs gives none.
+// EndMove ends a migration that does not end by itself, because its service is to be down or its
+// node is to be left: what is left at either end is destroyed. That needs no answer about what is
+// there, and a guest process that hangs gives none.
 type EndMove struct {
 	Change
 	Service string `json:"service"`
