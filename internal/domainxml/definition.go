@@ -25,6 +25,8 @@ type Definition struct {
 	Bonds []resources.Bond
 	// Demand is what the VM takes of its node.
 	Demand resources.Demand
+	// Bridges are those of the host that its interfaces are attached to.
+	Bridges []string
 }
 
 // Fault is something wrong with the XML, on a line of it where that is known.
@@ -133,6 +135,11 @@ func Read(text string) (Definition, []Fault) {
 		}
 	}
 	d.Bonds = found.bonds(d)
+	for _, i := range found.Devices.Interfaces {
+		if i.Type == "bridge" && i.Source.Bridge != "" {
+			d.Bridges = append(d.Bridges, i.Source.Bridge)
+		}
+	}
 	if d.Demand, problem = found.demand(); problem != "" {
 		complain("%s", problem)
 	}
