@@ -114,6 +114,10 @@ test-all: packages server-packages firmware-packages ## run every test that the 
 test-reports: packages firmware-packages ## retell in the lab what bug reports of such systems tell of (root)
 	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 40m -run 'TestReports$$' ./test/e2e
 
+test-network: packages ## make networks of guests with the real kernel, and have one follow its VM through the lab (root)
+	$(GO) test -tags $(TAGS) -count=1 ./agents/network ./internal/networks/...
+	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 10m -run 'TestNetworks$$' ./test/e2e
+
 test-docs: packages ## type the README, the installation page and the steps for what is lost in the lab, as they are written (root)
 	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 25m -run 'TestDocs' ./test/e2e
 

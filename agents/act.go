@@ -68,6 +68,9 @@ type Act struct {
 	PostCopy, Stallable bool
 	// Rehearsed has VerbPrepare promise nothing: somebody only wants to know.
 	Rehearsed bool
+	// Bridges are those that were made for VerbStart and VerbPrepare, or would be where it is
+	// Rehearsed: none of them is missing.
+	Bridges []string
 	// Kill has VerbStop end it without asking it to. Part has it end what is here only while that is a
 	// part of a guest (Split): one whose memory is whole by now is left alone, and told.
 	Kill, Part bool

@@ -48,6 +48,8 @@ type Document struct {
 	TwoNode *TwoNode `json:"twoNode,omitempty"`
 	// Allowance is how full each node may become.
 	Allowance Allowance `json:"allowance,omitzero"`
+	// Networks are those that guests are attached to, by name.
+	Networks map[string]resources.Network `json:"networks,omitempty"`
 	// Alerts are who is told of events, by name.
 	Alerts map[string]Alert `json:"alerts,omitempty"`
 	// Web is the page that every node serves; nil where none does.

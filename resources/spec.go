@@ -54,6 +54,8 @@ type Spec struct {
 	Disks []Disk `json:"disks,omitempty"`
 	// Bonds are what ties a VM to the host on which it is.
 	Bonds []Bond `json:"bonds,omitempty"`
+	// Networks are the names of those that it is attached to, by its definition or as declared.
+	Networks []string `json:"networks,omitempty"`
 	// Demand is what it takes of its node: as declared, else by a VM's definition.
 	Demand Demand `json:"demand,omitzero"`
 	// StartTimeout, StopTimeout, DestroyTimeout and MigrateTimeout bound our

@@ -67,6 +67,7 @@ func (a *Agent) Prepare(ctx context.Context, prepare agents.Act) agents.Result {
 			return agents.Result{Source: agents.Unknown, Why: err.Error()}
 		}
 	}
+	needs = needs.Without(prepare.Bridges)
 	s, err := a.session(ctx)
 	if err != nil {
 		return agents.Result{Source: agents.Unknown, Why: fmt.Sprintf("libvirt on %s cannot be asked: %v",

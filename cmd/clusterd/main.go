@@ -19,6 +19,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/networks"
 	"github.com/clusterd/clusterd/cmd/clusterd/support"
 	"github.com/clusterd/clusterd/cmd/clusterd/tryout"
 	"github.com/clusterd/clusterd/internal/cli"
@@ -91,7 +92,7 @@ func newApp() *urfave.App {
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
-			clusterCommand(), vmCommand(), fenceCommand(), alertCommand(), whatIfCommand(),
+			clusterCommand(), vmCommand(), fenceCommand(), networks.Command(), alertCommand(), whatIfCommand(),
 			doctorCommand(), checkCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(),
 			codesCommand(),
 			replayCommand(), support.Command(), importCommand(), clientCommand(), forwardCommand(),

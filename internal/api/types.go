@@ -58,6 +58,8 @@ type Status struct {
 	Lock *LockStatus `json:"lock,omitempty"`
 	// Notes say what was not done and what it waits for. Filled by the leader.
 	Notes []cluster.Note `json:"notes,omitempty"`
+	// Networks are those of guests, by name.
+	Networks []Network `json:"networks,omitempty"`
 	// Disarmed says why nothing is fenced at present; empty when it would be.
 	Disarmed string `json:"disarmed,omitempty"`
 	// Warnings are this node's own troubles (log volume, certificate, clock).
@@ -92,6 +94,21 @@ type Node struct {
 	Order *NodeOrder `json:"order,omitempty"`
 	// Capacity is what it has for services; nil where it has not told.
 	Capacity *Capacity `json:"capacity,omitempty"`
+}
+
+// Network is one that guests are attached to.
+type Network struct {
+	Name string `json:"name"`
+	// VLAN is its number, Over what carries it between hosts, Bridge what guests are attached to.
+	VLAN   int    `json:"vlan"`
+	Over   string `json:"over"`
+	Bridge string `json:"bridge"`
+	// MTU is the largest packet in bytes; 0 is what the way between the hosts carries.
+	MTU int `json:"mtu,omitempty"`
+	// Nodes are those that are to have it: a service that is attached to it may run there, or is on
+	// its way there. Services are all that are attached to it, wherever they are.
+	Nodes    []string `json:"nodes"`
+	Services []string `json:"services"`
 }
 
 // Capacity is what a node has for services and how much of that is taken, in bytes. What may run

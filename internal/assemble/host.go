@@ -3,6 +3,7 @@ package assemble
 import (
 	"log/slog"
 
+	"github.com/clusterd/clusterd/agents/network"
 	"github.com/clusterd/clusterd/agents/simulated"
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
 	"github.com/clusterd/clusterd/cluster"
@@ -50,6 +51,7 @@ func Host(node nodefile.Node, self Self, logger *slog.Logger, root func() *clust
 		Agent: agent, Addresses: addresses, Drivers: PowerDrivers(logger),
 		Doctor: newDoctor(node, agent), Importer: newImporter(agent),
 		Managed:  func(uuids []string) error { return doorkeeper.WriteManaged(managedPath(node), uuids) },
+		Networks: network.VXLAN{},
 		Capacity: func() (cluster.Capacity, error) { return capacityBelow("/") },
 	}
 	place, err := membership.Folder(node.DataDir).Membership()

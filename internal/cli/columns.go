@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -157,4 +159,45 @@ func capacityTable(status api.Status, view View) string {
 	return fmt.Sprintf("\n %s %9s %9s %9s %9s  %s\n %s %9s %9s %9s %9s  %s\n", fit("Member Name", width), "Memory",
 		"Reserved", "Services", "Free", "CPUs taken", fit("------ ----", width), "------", "--------", "--------", "----",
 		"---- -----") + rows.String()
+}
+
+// Networks writes the networks of guests, one in a row: a column for each node, with x where the
+// node is to have it.
+func Networks(status api.Status) string {
+	if len(status.Networks) == 0 {
+		return "The document declares no networks of guests.\n"
+	}
+	heads := []string{"NETWORK", "VLAN", "OVER", "BRIDGE"}
+	for _, node := range status.Nodes {
+		heads = append(heads, node.Name)
+	}
+	rows := [][]string{append(heads, "SERVICES")}
+	for _, n := range status.Networks {
+		row := []string{n.Name, strconv.Itoa(n.VLAN), n.Over, n.Bridge}
+		for _, node := range status.Nodes {
+			mark := "-"
+			if slices.Contains(n.Nodes, node.Name) {
+				mark = "x"
+			}
+			row = append(row, mark)
+		}
+		rows = append(rows, append(row, strconv.Itoa(len(n.Services))))
+	}
+	return columns(rows)
+}
+
+// Network writes one network of guests: what it is, and what is attached to it on which node.
+func Network(status api.Status, n api.Network) string {
+	mtu := "as large as the way between the hosts allows"
+	if n.MTU > 0 {
+		mtu = strconv.Itoa(n.MTU)
+	}
+	rows := [][]string{{"VLAN", strconv.Itoa(n.VLAN)}, {"Over", n.Over}, {"Bridge", n.Bridge}, {"MTU", mtu},
+		{"Nodes", cmp.Or(strings.Join(n.Nodes, ", "), "none")}}
+	for _, s := range status.Services {
+		if slices.Contains(n.Services, s.Name) {
+			rows = append(rows, []string{s.Name, strings.TrimSpace(s.StateText + " " + s.Owner)})
+		}
+	}
+	return columns(rows)
 }

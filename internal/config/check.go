@@ -35,6 +35,7 @@ type use struct {
 type definitionPlace struct {
 	service, title, uuid string
 	disks                []resources.Disk
+	bridges              []string
 	at                   *yaml.Node
 }
 
@@ -54,6 +55,7 @@ func (p *parser) checkReferences() {
 	p.resolve(p.places.nodeUses, p.places.nodes, "node")
 	p.resolve(p.places.domainUses, p.places.domains, "domain")
 	p.resolve(p.places.deviceUses, p.places.devices, "device")
+	p.attach()
 	p.checkTwoNode()
 	p.checkDeviceOwners()
 	if device, why := p.document.TwinDevices(); device != "" {
@@ -64,6 +66,21 @@ func (p *parser) checkReferences() {
 	p.checkDisks()
 	p.checkRules()
 	p.checkPlaces()
+}
+
+// attach says of each service which networks it is attached to.
+func (p *parser) attach() {
+	p.networks.Resolve()
+	if len(p.networks.Declared) == 0 {
+		return
+	}
+	p.document.Networks = p.networks.Declared
+	for _, d := range p.places.definitions {
+		if spec := p.document.Services[d.service]; len(d.bridges) > 0 {
+			spec.Networks = p.networks.Of(spec.Networks, d.bridges)
+			p.document.Services[d.service] = spec
+		}
+	}
 }
 
 // resolve finds references to what is not declared.

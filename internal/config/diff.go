@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/nets"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -86,8 +87,16 @@ func Plan(old, new cluster.Document) []Change {
 	plan = append(plan, compare("service", old.Services, new.Services, changedService,
 		func(_ string, spec resources.Spec) Change { return addedService(spec) },
 		"it is no longer started; it is remembered until it is known to run nowhere")...)
+	plan = append(plan, compare("network", old.Networks, new.Networks, changedNetwork,
+		says[resources.Network](EffectNow, "it is made where a service that is attached to it runs"),
+		"it is taken away where nothing is attached to it any longer")...)
 	return append(plan, compare("alert", old.Alerts, new.Alerts, changedAlert,
 		says[cluster.Alert](EffectNow, "it is told of what happens from now on"), "")...)
+}
+
+// changedNetwork tells what changes of a network.
+func changedNetwork(old, new resources.Network) changes {
+	return note(nil, "it", nets.Text(old), nets.Text(new))
 }
 
 // Diff is the texts of Plan.

@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/domain"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/nets"
 	"github.com/clusterd/clusterd/internal/config/placing"
 	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/config/strict"
@@ -66,6 +67,7 @@ type parser struct {
 	blobs    map[string]string
 	edits    []rewrite.Edit
 	places   places
+	networks *nets.Networks
 	warnings strict.Faults
 	// rules are what is said of where services may run, once all of it is read.
 	rules *placing.Rules
@@ -104,6 +106,7 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 	p.blobs = map[string]string{}
 	p.places = newPlaces()
 	p.shared = map[string]*shared{}
+	p.networks = nets.New(&p.Reader)
 	p.document = cluster.Document{
 		Timing:   "normal",
 		Nodes:    map[string]cluster.NodeSpec{},
@@ -125,6 +128,7 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 		"services":  p.section("services", mostServices, p.service),
 		"resources": p.section("resources", mostShared, p.sharedResource),
 		"alerts":    p.section("alerts", mostAlerts, p.alert),
+		"networks":  p.section("networks", nets.Most, p.networks.Network),
 
 		"two_node":      p.twoNode,
 		"web":           p.web,

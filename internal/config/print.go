@@ -8,7 +8,9 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/nets"
 	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -28,6 +30,9 @@ func Print(document cluster.Document) string {
 		d := document.Domains[name]
 		line("domain %s, ordered %t, restricted %t, nofailback %t: %s", name, d.Ordered, d.Restricted, d.NoFailback,
 			membersText(d))
+	}
+	for _, name := range slices.Sorted(maps.Keys(document.Networks)) {
+		line("network %s, %s", name, nets.Text(document.Networks[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(document.Services)) {
 		printService(line, document, name)
@@ -117,6 +122,9 @@ func printService(line func(string, ...any), document cluster.Document, name str
 	line("  autostart %t, recovery %s, max_restarts %d within %s", s.Autostart, s.Recovery, s.MaxRestarts, s.RestartExpire)
 	if memory := memoryText(s.Demand); memory != "" {
 		line("  takes %s and %d virtual CPUs of its node", memory, s.Demand.CPUs)
+	}
+	if len(s.Networks) > 0 {
+		line("  networks %s", strict.List(s.Networks))
 	}
 	if s.Kind() == resources.KindService {
 		printTree(line, s)

@@ -78,9 +78,10 @@ func TestAChangeOfEachKeyOfAServiceIsTold(t *testing.T) {
 		"storage_only": {"false", "true"}, "probe": {"udp:10.0.0.9:7", "tcp:10.0.0.9:7"}, "exclusive": {"false", "true"},
 		"depend": {"[]", "[\"vm:b\"]"}, "together": {"[]", "[\"vm:b\"]"}, "apart": {"[]", "[\"vm:b\"]"},
 		"tier": {"1", "2"}, "priority": {"1", "2"}, "stop_failure": {"failed", "fence"},
-		"memory": {"512MiB", "1.5GiB"}, "vcpus": {"1", "2"},
+		"memory": {"512MiB", "1.5GiB"}, "vcpus": {"1", "2"}, "networks": {"[]", "[blue]"},
 	}
-	const head = "cluster: a\nnodes:\n  node1: {}\n  node2: {}\ndomains:\n  main: {members: [node1]}\n" +
+	const head = "cluster: a\nnetworks: {blue: {vlan: 20}}\n" +
+		"nodes:\n  node1: {}\n  node2: {}\ndomains:\n  main: {members: [node1]}\n" +
 		"  other: {members: [node2]}\nservices:\n"
 	for _, k := range serviceKeys {
 		if values[k.name] == [2]string{} {

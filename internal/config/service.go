@@ -66,6 +66,9 @@ var serviceKeys = []serviceKey{
 	{name: "probe", effect: EffectNow, told: func(s resources.Spec) string { return s.Probe },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.probe(&s.Probe) }},
 
+	{name: "networks", effect: EffectNextStart, told: func(s resources.Spec) string { return strict.List(s.Networks) },
+		read: func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.networks.Named(&s.Networks, s.Name) }},
+
 	{name: "memory", effect: EffectNow, told: func(s resources.Spec) string { return memoryText(s.Demand) },
 		read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
 			return p.Size((*uint64)(&s.Demand.Memory), "memory", uint64(resources.MiB), largestMemory)
@@ -290,7 +293,8 @@ func (p *parser) define(spec *resources.Spec, text string, at *yaml.Node, file s
 	spec.Definition = hex.EncodeToString(sum[:])
 	p.blobs[spec.Definition] = text
 	p.places.definitions = append(p.places.definitions,
-		definitionPlace{service: spec.Name, title: found.Title, uuid: found.UUID, disks: found.Disks, at: at})
+		definitionPlace{service: spec.Name, title: found.Title, uuid: found.UUID, disks: found.Disks, bridges: found.Bridges,
+			at: at})
 }
 
 // definitionFault places a fault of the XML: on its own line where the XML stands in the

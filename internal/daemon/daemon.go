@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/agents"
+	"github.com/clusterd/clusterd/agents/network"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/internal/alerts"
@@ -19,6 +20,7 @@ import (
 	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/metrics"
+	"github.com/clusterd/clusterd/internal/networks"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/internal/server"
@@ -62,6 +64,8 @@ type Host struct {
 	// Guard reaches this host's own watchdog and its keys on shared storage; nil
 	// where there are none, and then no level rests on them.
 	Guard hostguard.Host
+	// Networks makes networks of guests on this host; nil where none are to be made.
+	Networks network.Driver
 	// Capacity measures what this host has for services; nil where it has nothing to measure.
 	Capacity func() (cluster.Capacity, error)
 	// Uptime is how long this host has been up, all time counted, where the clock is
@@ -112,6 +116,8 @@ type Daemon struct {
 	box      *mailbox
 	executor *executor.Executor
 	guard    *hostguard.Guard
+	// networks are nil where this host makes none.
+	networks *networks.Host
 	plans    *recorder.Recorder
 	trail    *trail
 	page     *web.Front
@@ -157,6 +163,9 @@ func New(options Options) (*Daemon, error) {
 		agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
 	d.role.Store(&role{})
 	d.decided.Store(&decided{})
+	if options.Networks != nil {
+		d.networks = networks.New(d.networkOptions())
+	}
 	d.executor = executor.New(d.executorOptions())
 	d.metrics = metrics.New(d.measured)
 	d.book = &logBook{daemon: d}

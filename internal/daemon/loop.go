@@ -4,10 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
 	clustermind "github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/internal/executor"
 	"github.com/clusterd/clusterd/internal/hostguard"
+	"github.com/clusterd/clusterd/internal/networks"
 )
 
 // loop is the only goroutine that steps the mind.
@@ -132,7 +134,7 @@ func (d *Daemon) leaderBeat(counts map[string]uint64, beats []clustermind.Beat) 
 // each use.
 func (d *Daemon) executorOptions() executor.Options {
 	return executor.Options{
-		Node: d.name, Logger: d.logger, Agent: d.agent, Driver: d.driverOf, Go: d.work.Go,
+		Node: d.name, Logger: d.logger, Agent: d.agent, Do: d.do(), Driver: d.driverOf, Go: d.work.Go,
 		Root:    func() *cluster.State { return d.replica.Root() },
 		Leading: func() bool { return d.role.Load().leading },
 		Beats:   func(node string) uint64 { return d.pulse.Heard()[node].Count },
@@ -144,6 +146,31 @@ func (d *Daemon) executorOptions() executor.Options {
 		Checked: func(check cluster.CheckFrom) {
 			d.box.add(func(in *clustermind.Input) { in.Checks = append(in.Checks, check) })
 		},
+	}
+}
+
+// do carries an act out, the networks that it needs made before.
+func (d *Daemon) do() func(context.Context, agents.Act) agents.Result {
+	if d.networks == nil {
+		return d.agent.Do
+	}
+	return d.networks.Before(d.agent.Do)
+}
+
+// networkOptions tie the networks of this host to this daemon.
+func (d *Daemon) networkOptions() networks.Options {
+	return networks.Options{
+		Node: d.name, Driver: d.options.Networks, Root: func() *cluster.State { return d.replica.Root() },
+		Changed: func() <-chan struct{} { return d.replica.Changed() }, Admitted: d.admitted,
+		Own: func() string { return d.address }, Addresses: d.peers,
+		Warn: func(name, text string) { d.warnings.set(name, text) },
+	}
+}
+
+// keepNetworks keeps the networks of guests in line with the State.
+func (d *Daemon) keepNetworks(ctx context.Context) {
+	if d.networks != nil {
+		d.networks.Run(ctx)
 	}
 }
 

@@ -150,6 +150,8 @@ func (d *Daemon) loops() []part {
 		{"first answers of guests", d.probeGuests},
 		{"managed VMs for the doorkeeper", d.keepManaged},
 
+		{"networks of guests", d.keepNetworks},
+
 		{"fence devices", d.executor.CheckDevices},
 		{"drills", d.keepDrills},
 		{"boots that were cut off", d.watchCut},

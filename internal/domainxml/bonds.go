@@ -83,6 +83,7 @@ type hostDeviceXML struct {
 		Type string `xml:"type,attr"`
 	} `xml:"teaming"`
 	Source struct {
+		Bridge   string `xml:"bridge,attr"`
 		Protocol string `xml:"protocol,attr"`
 		WWPN     string `xml:"wwpn,attr"`
 		Address  pciXML `xml:"address"`

@@ -25,6 +25,8 @@ type Definition struct {
 	Bonds []resources.Bond
 	// Demand is what the VM takes of its node.
 	Demand resources.Demand
+	// Bridges are those of the host that its interfaces are attached to.
+	Bridges []string
 }
 
 // Fault is something wrong with the XML, on a line of it where that is known.
@@ -132,11 +134,22 @@ func Read(text string) (Definition, []Fault) {
 				"vnc_password or spice_password in /etc/libvirt/qemu.conf of each node", brief(console.Type))
 		}
 	}
-	d.Bonds = found.bonds(d)
+	d.Bonds, d.Bridges = found.bonds(d), found.bridges()
 	if d.Demand, problem = found.demand(); problem != "" {
 		complain("%s", problem)
 	}
 	return d, faults
+}
+
+// bridges are those that the VM's interfaces are attached to.
+func (d domainXML) bridges() []string {
+	var names []string
+	for _, i := range d.Devices.Interfaces {
+		if i.Type == "bridge" && i.Source.Bridge != "" {
+			names = append(names, i.Source.Bridge)
+		}
+	}
+	return names
 }
 
 func xmlFault(err error) Fault {

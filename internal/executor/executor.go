@@ -31,13 +31,15 @@ const (
 	margin = cluster.ActMargin
 )
 
-// Options are what an executor stands on. All are required.
+// Options are what an executor stands on. All but Do are required.
 type Options struct {
 	// Node is this node's name.
 	Node   string
 	Logger *slog.Logger
 	// Agent drives what runs here.
 	Agent agents.Agent
+	// Do carries an act out; nil has the agent do it.
+	Do func(context.Context, agents.Act) agents.Result
 	// Driver is the driver of a fence device, with its secrets within reach.
 	Driver func(fence.Device) (fence.Driver, error)
 	// Root is the newest State that this node has applied.
@@ -75,6 +77,9 @@ type Executor struct {
 
 // New makes an executor. It does nothing by itself.
 func New(options Options) *Executor {
+	if options.Do == nil {
+		options.Do = options.Agent.Do
+	}
 	return &Executor{options: options, slots: make(chan struct{}, actsAtOnce), moves: make(chan struct{}, movesAtOnce),
 		checking: make(chan struct{}, actsAtOnce),
 		lanes:    map[string][]cluster.Duty{}, progress: map[string]agents.Progress{}}
@@ -202,7 +207,7 @@ func (x *Executor) act(ctx context.Context, duty cluster.Duty, wanted func() err
 		act.Progress = func(p agents.Progress) { x.setProgress(duty.Service, &p) }
 		defer x.setProgress(duty.Service, nil)
 	}
-	return x.options.Agent.Do(ctx, act)
+	return x.options.Do(ctx, act)
 }
 
 func (x *Executor) setProgress(service string, p *agents.Progress) {

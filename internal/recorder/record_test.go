@@ -219,7 +219,7 @@ func TestEveryFieldOfTheStateIsJudged(t *testing.T) {
 			"Shots Disarmed FenceHistory PowerOns Drill Drilled Checks Reach OldLogins Proven Alerts Requests Tokens " +
 			"Removed Secrets Timeline NextNodeID Lock Forgotten Clients Moves Leader",
 		"Document": "Cluster Timing Nodes Domains Devices Services StartAtOnce Fencing TwoNode Alerts StopGrace " +
-			"Allowance Web",
+			"Allowance Web Networks",
 		"Config":       "Version Text At By Reason Summary Index",
 		"Device":       "Name Driver Address Username Password Credential Options Limits",
 		"NodeSpec":     "Fence Site Allowance",

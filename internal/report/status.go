@@ -4,6 +4,8 @@ package report
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/agents"
@@ -11,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/networks/users"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -56,7 +59,29 @@ func Status(root *cluster.State, f Facts) api.Status {
 		service, _ := root.Services.Get(name)
 		status.Services = append(status.Services, serviceOf(root, f, service))
 	}
+	status.Networks = networks(root)
 	return status
+}
+
+// networks are those of guests, with who uses them.
+func networks(root *cluster.State) []api.Network {
+	used := users.Of(root)
+	attached := map[string][]string{}
+	if len(used) > 0 {
+		for _, name := range root.Services.Keys() {
+			service, _ := root.Services.Get(name)
+			for _, network := range service.Spec.Networks {
+				attached[network] = append(attached[network], name)
+			}
+		}
+	}
+	var list []api.Network
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		n := root.Document.Networks[name]
+		list = append(list, api.Network{Name: name, VLAN: n.VLAN, Over: n.Over, Bridge: n.Bridge, MTU: n.MTU,
+			Nodes: used[name], Services: attached[name]})
+	}
+	return list
 }
 
 func warnings(root *cluster.State, f Facts) []string {

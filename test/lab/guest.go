@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -32,6 +33,9 @@ type Guest struct {
 	// TPM. Such a guest runs its firmware only and does not answer. It takes the packages ovmf and
 	// swtpm.
 	State bool
+	// Bridge is what its interface is attached to; br0, the hosts' own way to the guests' cable, by
+	// default.
+	Bridge string
 }
 
 // Variables is the path, inside the hosts, of the UEFI variables of a guest with State. It lies
@@ -67,7 +71,8 @@ func GuestXML(g Guest) string {
 		boot = fmt.Sprintf(guestFirmwareXML, escape(g.Variables()))
 		disk += guestTPMXML
 	}
-	return fmt.Sprintf(guestXML, escape(g.Name), g.UUID(), memory, boot, disk, g.MAC(), escape(g.SerialLog()))
+	return fmt.Sprintf(guestXML, escape(g.Name), g.UUID(), memory, boot, disk, g.MAC(),
+		escape(cmp.Or(g.Bridge, "br0")), escape(g.SerialLog()))
 }
 
 func escape(text string) string {
@@ -94,7 +99,7 @@ const guestXML = `<domain type='qemu'>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
 %s    <controller type='usb' model='none'/>
-    <interface type='bridge'><mac address='%s'/><source bridge='br0'/><model type='ne2k_pci'/></interface>
+    <interface type='bridge'><mac address='%s'/><source bridge='%s'/><model type='ne2k_pci'/></interface>
     <serial type='file'><source path='%s' append='on'/></serial>
     <memballoon model='none'/>
   </devices>

@@ -11,6 +11,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/clusterd/clusterd/resources"
@@ -281,4 +282,11 @@ func (d domainXML) fixed() []Blocker {
 			"move it cold"})
 	}
 	return list
+}
+
+// Without leaves bridges out that somebody makes before the VM comes.
+func (n Needs) Without(bridges []string) Needs {
+	made := func(name string) bool { return slices.Contains(bridges, name) }
+	n.Bridges = slices.DeleteFunc(slices.Clone(n.Bridges), made)
+	return n
 }

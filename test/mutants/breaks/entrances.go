@@ -232,3 +232,59 @@ var ports = []Mutant{
 		Nets: first(tests("internal/server", "^TestWhoMayDoWhat$")),
 	},
 }
+
+const (
+	users  = "internal/networks/users/users.go"
+	keeper = "agents/network/keeper.go"
+	vxlan  = "agents/network/vxlan.go"
+)
+
+func byNetworkTests(run string) []Net { return []Net{tests("agents/network", "^"+run+"$")} }
+
+func byUserTests(run string) []Net { return []Net{tests("internal/networks/users", "^"+run+"$")} }
+
+// guestNetworks are the breaks of networks that follow guests; those of the kernel's part take
+// root.
+var guestNetworks = []Mutant{
+	{
+		Name: "target-is-no-user", Law: "R", Broken: "where a guest is on its way to, its network is used by nobody",
+		Edits: []Edit{{users, "\t\t\t\tfound[name][i.Target] = true\n", ""}},
+		Nets:  byUserTests("TestWhoUsesANetwork"),
+	},
+	{
+		Name: "doubt-is-no-use", Law: "R", Broken: "of the nodes where a guest may be, only one uses its network",
+		Edits: []Edit{{users, "range service.Holders {\n", "range service.Holders[:min(1, len(service.Holders))] {\n"}},
+		Nets:  byUserTests("TestWhoUsesANetwork"),
+	},
+	{
+		Name: "removed-services-use-nothing", Law: "R",
+		Broken: "a removed service that may run on uses no network",
+		Edits:  []Edit{{users, "\t\tuse(&grave)\n", "\t\t_ = grave\n"}},
+		Nets:   byUserTests("TestWhoUsesANetwork"),
+	},
+	{
+		Name: "guests-come-before-their-networks", Law: "R", Broken: "a guest is started where its network cannot be made",
+		Edits: []Edit{{keeper, "\t\t\treturn agents.Refuse(act, oneLine(err))\n", "\t\t\treturn do(ctx, act)\n"}},
+		Nets:  byNetworkTests("TestNetworksComeBeforeTheirGuest"),
+	},
+	{
+		Name: "rehearsals-make-networks", Law: "R", Broken: "who only asks whether a guest could come has its networks made",
+		Edits: []Edit{{keeper, "\t\tif act.Rehearsed {\n", "\t\tif false {\n"}},
+		Nets:  byNetworkTests("TestNetworksComeBeforeTheirGuest"),
+	},
+	{
+		Name: "unknown-is-unused", Law: "R", Broken: "a node that was not admitted yet takes the networks of its guests away",
+		Edits: []Edit{{keeper, "\tif !known {\n", "\tif false && !known {\n"}},
+		Nets:  byNetworkTests("TestTidyFollowsWhatIsWanted"),
+	},
+	{
+		Name: "foreign-bridges-are-ours", Law: "R", Broken: "an interface that somebody else made is taken",
+		Edits: []Edit{{vxlan, "\tif has.Attrs().Alias != markPrefix+network {\n", "\tif false {\n"}},
+		Nets:  byNetworkTests("TestOnlyWhatIsOursIsTouched"),
+	},
+	{
+		Name: "guests-lose-their-bridge", Law: "R", Broken: "a bridge is removed under the guests that are attached to it",
+		Edits: []Edit{{vxlan, "\t\tif mine(link.Attrs().MasterIndex) && !mine(link.Attrs().Index) {\n", "\t\tif false {\n"}},
+		Nets:  byNetworkTests("TestABridgeInUseStays"),
+	},
+}

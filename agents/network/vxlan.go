@@ -1,0 +1,332 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+)
+
+// markPrefix begins the alias of every interface that is ours; the network's name follows.
+const markPrefix = "clusterd network "
+
+// port is the one that IANA assigned to VXLAN (RFC 7348).
+const port = 4789
+
+// overhead is what VXLAN adds to a packet: the inner Ethernet header, VXLAN, UDP, and the outer
+// address header (RFC 7348, section 5).
+const overhead4, overhead6 = 50, 70
+
+// VXLAN makes networks by the kernel's bridge and VXLAN drivers, in the network namespace of the
+// calling thread.
+type VXLAN struct{}
+
+var _ Driver = VXLAN{}
+
+// device is the name of a network's VXLAN device.
+func device(vlan int) string { return fmt.Sprintf("clvx%d", vlan) }
+
+// Check implements Driver.
+func (VXLAN) Check(w Wish) error {
+	if _, err := mtuOf(w); err != nil {
+		return fmt.Errorf("network %s: %w", w.Name, err)
+	}
+	for _, name := range []string{w.Bridge, device(w.VLAN)} {
+		if _, err := ours(w.Name, name); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
+			return fmt.Errorf("network %s: %s: %w", w.Name, name, err)
+		}
+	}
+	return nil
+}
+
+// ours finds an interface of a network. ErrForeign is returned for one that is not ours.
+func ours(network, name string) (netlink.Link, error) {
+	has, err := netlink.LinkByName(name)
+	if err != nil {
+		return nil, err
+	}
+	if has.Attrs().Alias != markPrefix+network {
+		return nil, fmt.Errorf("an interface of this name is here: %w", ErrForeign)
+	}
+	return has, nil
+}
+
+// Ensure implements Driver.
+func (VXLAN) Ensure(w Wish) error {
+	if err := (VXLAN{}).Check(w); err != nil {
+		return err
+	}
+	mtu, err := mtuOf(w)
+	if err != nil {
+		return fmt.Errorf("network %s: %w", w.Name, err)
+	}
+	bridge, err := ensureLink(w.Name, &netlink.Bridge{LinkAttrs: attributes(w.Name, w.Bridge, mtu)}, alike)
+	if err != nil {
+		return fmt.Errorf("network %s: bridge %s: %w", w.Name, w.Bridge, err)
+	}
+	want := &netlink.Vxlan{LinkAttrs: attributes(w.Name, device(w.VLAN), mtu), VxlanId: w.VLAN, Port: port,
+		SrcAddr: w.Local.AsSlice(), Learning: true}
+	tunnel, err := ensureLink(w.Name, want, sameTunnel)
+	if err != nil {
+		return fmt.Errorf("network %s: device %s: %w", w.Name, want.Name, err)
+	}
+	if err := attach(tunnel, bridge, mtu); err != nil {
+		return fmt.Errorf("network %s: %w", w.Name, err)
+	}
+	if err := flood(tunnel, w.Peers); err != nil {
+		return fmt.Errorf("network %s: addresses of %s: %w", w.Name, want.Name, err)
+	}
+	return removeOthers(w)
+}
+
+// removeOthers takes away what is left of a network that had another bridge or number. A bridge
+// that something is attached to stays until that is gone.
+func removeOthers(w Wish) error {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return err
+	}
+	used := map[int]bool{}
+	for _, link := range links {
+		if link.Attrs().Alias != markPrefix+w.Name {
+			used[link.Attrs().MasterIndex] = true
+		}
+	}
+	for _, link := range links {
+		a := link.Attrs()
+		if a.Alias != markPrefix+w.Name || a.Name == w.Bridge || a.Name == device(w.VLAN) || used[a.Index] {
+			continue
+		}
+		if err := netlink.LinkDel(link); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
+			return fmt.Errorf("network %s: remove %s, which it no longer has: %w", w.Name, a.Name, err)
+		}
+	}
+	return nil
+}
+
+func attributes(network, name string, mtu int) netlink.LinkAttrs {
+	a := netlink.NewLinkAttrs()
+	a.Name, a.MTU, a.Alias = name, mtu, markPrefix+network
+	return a
+}
+
+func alike(netlink.Link, netlink.Link) bool { return true }
+
+// sameTunnel reports whether a VXLAN device goes where it should; neither can be changed later.
+func sameTunnel(has, want netlink.Link) bool {
+	a, is := has.(*netlink.Vxlan)
+	b := want.(*netlink.Vxlan)
+	return is && a.VxlanId == b.VxlanId && a.SrcAddr.Equal(b.SrcAddr) && a.Port == b.Port
+}
+
+// ensureLink finds an interface that is ours, or makes it. One that is ours and of another kind is
+// made anew.
+func ensureLink(network string, want netlink.Link, same func(has, want netlink.Link) bool) (netlink.Link, error) {
+	name := want.Attrs().Name
+	has, err := ours(network, name)
+	switch {
+	case errors.As(err, &netlink.LinkNotFoundError{}):
+	case err != nil:
+		return nil, err
+	case has.Type() == want.Type() && same(has, want):
+		return has, nil
+	default:
+		if err := netlink.LinkDel(has); err != nil {
+			return nil, err
+		}
+	}
+	return add(want)
+}
+
+// unmarked is what an interface is called until it has its mark.
+const unmarked = "clusterd-new"
+
+// add makes an interface. The kernel takes no alias with the order to make one, so it gets its own
+// name only once it is marked: what a crash leaves in between is ours by its name.
+func add(want netlink.Link) (netlink.Link, error) {
+	attrs := want.Attrs()
+	name := attrs.Name
+	if left, err := netlink.LinkByName(unmarked); err == nil {
+		if err := netlink.LinkDel(left); err != nil {
+			return nil, err
+		}
+	}
+	attrs.Name = unmarked
+	if err := netlink.LinkAdd(want); err != nil {
+		return nil, unsupported(err)
+	}
+	made, err := netlink.LinkByName(unmarked)
+	if err != nil {
+		return nil, err
+	}
+	if err := netlink.LinkSetAlias(made, attrs.Alias); err != nil {
+		return nil, err
+	}
+	if err := netlink.LinkSetName(made, name); err != nil {
+		return nil, err
+	}
+	return netlink.LinkByIndex(made.Attrs().Index)
+}
+
+// unsupported says what a kernel means that has no such device.
+func unsupported(err error) error {
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		return fmt.Errorf("this kernel cannot make it; load the module (modprobe vxlan bridge): %w", err)
+	}
+	return err
+}
+
+// attach has frames go between the two, both up and of one size.
+func attach(tunnel, bridge netlink.Link, mtu int) error {
+	if tunnel.Attrs().MasterIndex != bridge.Attrs().Index {
+		if err := netlink.LinkSetMasterByIndex(tunnel, bridge.Attrs().Index); err != nil {
+			return fmt.Errorf("attach %s to %s: %w", tunnel.Attrs().Name, bridge.Attrs().Name, err)
+		}
+	}
+	for _, link := range []netlink.Link{tunnel, bridge} {
+		if link.Attrs().MTU != mtu {
+			if err := netlink.LinkSetMTU(link, mtu); err != nil {
+				return fmt.Errorf("MTU %d of %s: %w", mtu, link.Attrs().Name, err)
+			}
+		}
+		if link.Attrs().Flags&net.FlagUp == 0 {
+			if err := netlink.LinkSetUp(link); err != nil {
+				return fmt.Errorf("bring %s up: %w", link.Attrs().Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// flood has frames for all, and for whom nobody knows, go to exactly these addresses.
+func flood(tunnel netlink.Link, peers []netip.Addr) error {
+	entries, err := netlink.NeighList(tunnel.Attrs().Index, syscall.AF_BRIDGE)
+	if err != nil {
+		return err
+	}
+	known := map[netip.Addr]bool{}
+	for _, entry := range entries {
+		address, ok := netip.AddrFromSlice(entry.IP)
+		if !ok || !isFlood(entry.HardwareAddr) {
+			continue
+		}
+		address = address.Unmap()
+		known[address] = slices.Contains(peers, address)
+		if !known[address] {
+			if err := netlink.NeighDel(floodEntry(tunnel, address)); err != nil {
+				return fmt.Errorf("forget %s: %w", address, err)
+			}
+		}
+	}
+	for _, peer := range peers {
+		if !known[peer] {
+			if err := netlink.NeighAppend(floodEntry(tunnel, peer)); err != nil {
+				return fmt.Errorf("add %s: %w", peer, err)
+			}
+			known[peer] = true
+		}
+	}
+	return nil
+}
+
+// isFlood reports whether an entry of the forwarding database is the one for all frames that no
+// other entry is for: its address is all zeroes (bridge(8)).
+func isFlood(address net.HardwareAddr) bool {
+	return len(address) == 6 && !slices.ContainsFunc(address, func(b byte) bool { return b != 0 })
+}
+
+func floodEntry(tunnel netlink.Link, peer netip.Addr) *netlink.Neigh {
+	return &netlink.Neigh{LinkIndex: tunnel.Attrs().Index, Family: syscall.AF_BRIDGE, State: netlink.NUD_PERMANENT,
+		Flags: netlink.NTF_SELF, IP: peer.AsSlice(), HardwareAddr: make(net.HardwareAddr, 6)}
+}
+
+// mtuOf is the largest packet that the network carries, by the interface that has our own address.
+func mtuOf(w Wish) (int, error) {
+	if !w.Local.IsValid() {
+		return 0, errors.New("this node's address is not known")
+	}
+	way, err := interfaceOf(w.Local)
+	if err != nil {
+		return 0, err
+	}
+	most := way.MTU - overhead4
+	if w.Local.Is6() {
+		most = way.MTU - overhead6
+	}
+	switch {
+	case w.MTU == 0:
+		return most, nil
+	case w.MTU > most:
+		return 0, fmt.Errorf("mtu %d does not fit: %s carries %d, of which VXLAN leaves %d; lower the network's mtu or "+
+			"raise that of %s", w.MTU, way.Name, way.MTU, most, way.Name)
+	}
+	return w.MTU, nil
+}
+
+func interfaceOf(local netip.Addr) (netlink.LinkAttrs, error) {
+	addresses, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return netlink.LinkAttrs{}, err
+	}
+	for _, address := range addresses {
+		if at, ok := netip.AddrFromSlice(address.IP); ok && at.Unmap() == local {
+			link, err := netlink.LinkByIndex(address.LinkIndex)
+			if err != nil {
+				return netlink.LinkAttrs{}, err
+			}
+			return *link.Attrs(), nil
+		}
+	}
+	return netlink.LinkAttrs{}, fmt.Errorf("no interface here has this node's address %s", local)
+}
+
+// Present implements Driver.
+func (VXLAN) Present() ([]string, error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, link := range links {
+		if name, ours := strings.CutPrefix(link.Attrs().Alias, markPrefix); ours && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Remove implements Driver. The device goes first: a bridge without it is taken for ours as long as
+// it has the mark, and a crash in between leaves nothing that the next Remove would not find.
+func (VXLAN) Remove(network string) error {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return err
+	}
+	var ours []netlink.Link
+	for _, link := range links {
+		if link.Attrs().Alias == markPrefix+network {
+			ours = append(ours, link)
+		}
+	}
+	mine := func(index int) bool {
+		return slices.ContainsFunc(ours, func(l netlink.Link) bool { return l.Attrs().Index == index })
+	}
+	for _, link := range links {
+		if mine(link.Attrs().MasterIndex) && !mine(link.Attrs().Index) {
+			return fmt.Errorf("network %s: %s is attached to it: %w", network, link.Attrs().Name, ErrInUse)
+		}
+	}
+	slices.SortStableFunc(ours, func(a, b netlink.Link) int { return strings.Compare(b.Type(), a.Type()) })
+	for _, link := range ours {
+		if err := netlink.LinkDel(link); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
+			return fmt.Errorf("network %s: remove %s: %w", network, link.Attrs().Name, err)
+		}
+	}
+	return nil
+}
