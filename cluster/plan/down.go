@@ -1,16 +1,10 @@
 package plan
 
 import (
-	"time"
-
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
-
-// endPatience is how long a migration may go on that has to end, or be asked about at both
-// ends, before it is ended there without a further look.
-const endPatience = 10 * time.Second
 
 // planEnd ends a migration that does not end by itself, or says how a person can. It
 // reports whether there is nothing more to be said.
@@ -28,7 +22,7 @@ func (p *planner) planEnd(service cluster.Service) bool {
 		return true
 	}
 	end := p.EndsMove(&service)
-	if w := p.view.Ends[name]; end.Since != 0 && w.Index == end.Since && w.For >= endPatience && p.reached(end.Due) {
+	if w := p.view.Ends[name]; end.Since != 0 && w.Index == end.Since && w.For >= end.Patience && p.reached(end.Due) {
 		p.decision.propose(cluster.EndMove{Service: name, Act: intent.Index, By: end.By})
 		return true
 	}

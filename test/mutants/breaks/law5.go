@@ -159,14 +159,24 @@ var migrations = []Mutant{
 	{
 		Name: "a-guest-is-ended-while-its-memory-comes", Law: "L5",
 		Broken: "a disable destroys a guest at both ends whose memory is still following it",
-		Edits: []Edit{{"cluster/trouble.go", "i.Ending || i.Present().Name == StagePostCopy",
+		Edits: []Edit{{"cluster/moveend.go", "i.Ending || i.Present().Name == StagePostCopy",
 			"i.Ending || i.Present().Name == \"x\""}},
 		Nets: []Net{tests("cluster", "TestADisableWaitsForTheMemoryOfAGuest")},
 	},
 	{
 		Name: "overdue-move-is-never-ended", Law: "L5", Broken: "a drain's deadline does not end a move whose guest hangs",
-		Edits: []Edit{{"cluster/trouble.go", "known && i.Settling && n.Order != nil", "false && known && n.Order != nil"}},
+		Edits: []Edit{{"cluster/moveend.go", "|| !s.untold(service) {", "|| s.untold(service) {"}},
 		Nets:  []Net{stories},
+	},
+	{
+		Name: "what-runs-ends-with-its-move", Law: "L5", Broken: "past a deadline a guest is destroyed that is known to run",
+		Edits: []Edit{{"cluster/moveend.go", ", !h.Ask && h.Condition == string(resources.Running):", ":"}},
+		Nets:  []Net{tests("cluster", "^TestPastADeadlineOnlyWhatNobodyCanTellOfEnds$")},
+	},
+	{
+		Name: "the-silent-are-ended", Law: "L5", Broken: "past a deadline a guest is destroyed because a node is silent",
+		Edits: []Edit{{"cluster/moveend.go", "!known || !n.Reachable() || !OnBoot(n)(h):", "!known:"}},
+		Nets:  []Net{tests("cluster", "^TestPastADeadlineOnlyWhatNobodyCanTellOfEnds$")},
 	},
 	{
 		Name: "moves-end-before-their-deadline", Law: "L5",
