@@ -110,7 +110,7 @@ func TestAnEditThatIsNotFoundIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, old := range []string{"this text is in no file", "State"} {
-		m := breaks.Mutant{Name: "lost", Edits: []breaks.Edit{{File: "cluster/doc.go", Old: old, New: "x"}}}
+		m := breaks.Mutant{Name: "lost", Edits: []breaks.Edit{{File: "cluster/document.go", Old: old, New: "x"}}}
 		if _, err := mutated(m, root); err == nil || !strings.Contains(err.Error(), "the code has changed") {
 			t.Errorf("%q: %v", old, err)
 		}
