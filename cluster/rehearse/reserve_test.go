@@ -34,24 +34,9 @@ func TestReserveTellsWhatOneMoreWouldCost(t *testing.T) {
 		{"no time at all", nil, "", always, 0, 0, nil, nil, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := clustertest.NewBook(t, 3, "vm:a")
-			b.Running("vm:a", "node1")
+			b := runningOnly(t, tc.only...)
 			if tc.unfenced != "" {
 				b.S.Document.Nodes[tc.unfenced] = cluster.NodeSpec{}
-			}
-			if tc.only != nil {
-				d := domain.Domain{Name: "few", Restricted: true}
-				for _, node := range tc.only {
-					d.Members = append(d.Members, domain.Member{Node: node})
-				}
-				b.S.Document.Domains = map[string]domain.Domain{"few": d}
-				service := b.Service("vm:a")
-				service.Spec.Domain = "few"
-				b.S.Services.Set("vm:a", service)
-			}
-			owner := b.Service("vm:a").Owner
-			if owner != "node1" {
-				t.Fatalf("vm:a is on %q", owner)
 			}
 			tried := 0
 			more := func() bool {
@@ -67,11 +52,30 @@ func TestReserveTellsWhatOneMoreWouldCost(t *testing.T) {
 				got.Minority != tc.minority || got.Bounded != tc.incomplete {
 				t.Errorf("got %+v", got)
 			}
-			if is := b.Service("vm:a").Owner; is != owner {
-				t.Errorf("it was on %q and is on %q", owner, is)
+			if is := b.Service("vm:a").Owner; is != "node1" {
+				t.Errorf("it was on node1 and is on %q", is)
 			}
 		})
 	}
+}
+
+// runningOnly is a book in which vm:a runs on node1, and may run on these nodes alone; on all where
+// none is named.
+func runningOnly(t *testing.T, nodes ...string) *clustertest.Book {
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	if len(nodes) == 0 {
+		return b
+	}
+	d := domain.Domain{Name: "few", Restricted: true}
+	for _, node := range nodes {
+		d.Members = append(d.Members, domain.Member{Node: node})
+	}
+	b.S.Document.Domains = map[string]domain.Domain{"few": d}
+	service := b.Service("vm:a")
+	service.Spec.Domain = "few"
+	b.S.Services.Set("vm:a", service)
+	return b
 }
 
 func TestSetsAreAllOfThem(t *testing.T) {
