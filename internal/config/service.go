@@ -302,8 +302,8 @@ func (p *parser) define(spec *resources.Spec, text string, at *yaml.Node, file s
 			at: at})
 }
 
-// inForce reports whether a VM of the document in force has this very definition: what should not be
-// taken in is there already, and a change of something else is not held up by it.
+// inForce reports whether a VM of the document in force has this very definition: what should not
+// be taken in is there already, and a change of something else is not held up by it.
 func (p *parser) inForce(definition string) bool {
 	if p.previous == nil {
 		return false
