@@ -365,3 +365,20 @@ type WhatIfRoom struct {
 	Memory resources.Bytes `json:"memory"`
 	Free   resources.Bytes `json:"free"`
 }
+
+// Reserve is how many hosts may be lost at once, whichever they are, so that every service that runs
+// comes up on the others.
+type Reserve struct {
+	// Hosts may be lost. Asked is how many were asked about.
+	Hosts int `json:"hosts"`
+	Asked int `json:"asked"`
+	// Lost are hosts, one more than Hosts, without which Short would not come up; empty where all that
+	// was asked about may be lost. Minority: too few voters would be left to decide anything.
+	Lost     []string     `json:"lost,omitempty"`
+	Short    []WhatIfStep `json:"short,omitempty"`
+	Minority bool         `json:"minority,omitempty"`
+	// Sets of hosts were tried. Bounded: there was no time for all of them, so that more than Hosts may
+	// be possible.
+	Sets    int  `json:"sets"`
+	Bounded bool `json:"bounded,omitempty"`
+}

@@ -28,8 +28,8 @@ func (a *Agent) DumpForImport(ctx context.Context, title string) (Definition, er
 		if err != nil {
 			return Definition{}, err
 		}
-		// Without SECURE a console's password would be missing, and the console
-		// of the next start open to everybody.
+		// Without SECURE a console's password would be missing, and the console of the next start open
+		// to everybody; with it the document refuses the VM, and says what to do first.
 		found.XML, err = domain.GetXMLDesc(
 			libvirt.DOMAIN_XML_INACTIVE | libvirt.DOMAIN_XML_SECURE | libvirt.DOMAIN_XML_MIGRATABLE)
 		found.ForgetsTPM = found.Running && keepsTPM(found.XML) != found.XML

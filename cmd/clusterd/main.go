@@ -92,7 +92,7 @@ func newApp() *urfave.App {
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
-			clusterCommand(), vmCommand(), fenceCommand(), networks.Command(), alertCommand(), whatIfCommand(),
+			clusterCommand(), vmCommand(), fenceCommand(), networks.Command(), alertCommand(), whatIfCommand(), reserveCommand(),
 			doctorCommand(), checkCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(),
 			codesCommand(),
 			replayCommand(), support.Command(), importCommand(), clientCommand(), forwardCommand(),

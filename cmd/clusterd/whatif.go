@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -34,6 +35,78 @@ func whatIfCommand() *urfave.Command {
 				}},
 		}}
 }
+
+// mostReserve is how many hosts are asked about where nobody says.
+const mostReserve = 2
+
+// reserveCommand asks how many hosts may be lost.
+func reserveCommand() *urfave.Command {
+	return &urfave.Command{Name: "reserve",
+		Usage: "say how many hosts may be lost at once, and what would be short without one more; nothing is done",
+		Flags: []urfave.Flag{
+			&urfave.IntFlag{Name: "hosts", Usage: "ask about up to `N` hosts, 1 to 3", Value: mostReserve},
+			&urfave.BoolFlag{Name: "json", Usage: "print the answer as JSON"},
+		},
+		Action: func(c *urfave.Context) error {
+			if c.NArg() > 0 {
+				return command.Usage("reserve takes no operands; how many hosts are asked about is told by --hosts")
+			}
+			client, err := command.Connect(c)
+			if err != nil {
+				return err
+			}
+			command.WarnIfNoQuorum(c, client)
+			reply, err := client.Reserve(c.Context, c.Int("hosts"))
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return command.PrintJSON(reply)
+			}
+			cli.LocalTexts(&reply)
+			fmt.Print(cli.Remark(reply.Ground, 80) + reserveText(reply))
+			return nil
+		}}
+}
+
+// reserveText is the answer as an administrator reads it.
+func reserveText(reply api.ReserveReply) string {
+	var out strings.Builder
+	switch hosts := reply.Hosts; {
+	case hosts == 1:
+		out.WriteString("1 host may be lost, whichever it is: everything that runs comes up on the others.\n")
+	case hosts > 1:
+		fmt.Fprintf(&out, "%d hosts may be lost at once, whichever they are: everything that runs comes up on the others.\n",
+			hosts)
+	case len(reply.Lost) > 0:
+		out.WriteString("No host may be lost.\n")
+	}
+	if reply.Bounded {
+		fmt.Fprintf(&out, "There was no time to try every set of %d; %d sets were tried.\n", reply.Hosts+1, reply.Sets)
+	}
+	if len(reply.Lost) == 0 {
+		return out.String()
+	}
+	fmt.Fprintf(&out, "Without %s:\n", strings.Join(reply.Lost, " and "))
+	if reply.Minority {
+		out.WriteString("  too few voters would be left; nothing is decided before one is back.\n")
+	}
+	for i, step := range reply.Short {
+		if i == mostShort {
+			fmt.Fprintf(&out, "  and %d more\n", len(reply.Short)-mostShort)
+			break
+		}
+		out.WriteString(cli.Wrap(cmp.Or(step.Why.String(), "no host would be left"), "  "+step.Service+", now on "+
+			step.From+": ", "      ", 100))
+		if !step.Next.IsZero() {
+			out.WriteString(cli.Wrap(step.Next.String(), "      ", "      ", 100))
+		}
+	}
+	return out.String()
+}
+
+// mostShort is how many services are told of.
+const mostShort = 10
 
 func askWhatIf(c *urfave.Context, down []string, drain string) error {
 	client, err := command.Connect(c)

@@ -38,3 +38,26 @@ node2 would have 1 GiB of memory free of 32 GiB.
 		t.Errorf("of one of two that may go on alone is told %q", got)
 	}
 }
+
+// TestTheReserveIsTold: how many hosts may be lost, and what one more would cost.
+func TestTheReserveIsTold(t *testing.T) {
+	for want, reply := range map[string]cluster.Reserve{
+		"1 host may be lost, whichever it is: everything that runs comes up on the others.\n" +
+			"Without node1 and node2:\n" +
+			"  too few voters would be left; nothing is decided before one is back.\n" +
+			"  vm:a, now on node1: no node may run it\n" +
+			"      it would fit on node1 once that is back\n": {Hosts: 1, Asked: 2, Lost: []string{"node1", "node2"},
+			Minority: true, Short: []cluster.WhatIfStep{{Service: "vm:a", From: "node1", Method: cluster.MethodStays,
+				Why: message.Words("no node may run it"), Next: message.DoBringBack.With("node1")}}},
+		"2 hosts may be lost at once, whichever they are: everything that runs comes up on the others.\n": {Hosts: 2,
+			Asked: 2},
+		"No host may be lost.\nWithout node1:\n  vm:a, now on node1: no host would be left\n": {Asked: 1,
+			Lost: []string{"node1"}, Short: []cluster.WhatIfStep{{Service: "vm:a", From: "node1"}}},
+		"1 host may be lost, whichever it is: everything that runs comes up on the others.\n" +
+			"There was no time to try every set of 2; 40 sets were tried.\n": {Hosts: 1, Asked: 2, Sets: 40, Bounded: true},
+	} {
+		if got := reserveText(api.ReserveReply{Reserve: reply}); got != want {
+			t.Errorf("told is\n%s\nwant\n%s", got, want)
+		}
+	}
+}

@@ -3,12 +3,16 @@ package api
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
+
+// PathReserve says how many hosts may be lost. GET ?hosts=N -> ReserveReply.
+const PathReserve = "/v1/reserve"
 
 // PathWhatIf says what would become of the services. GET -> WhatIfReply.
 const PathWhatIf = "/v1/whatif"
@@ -190,6 +194,19 @@ func (c *Client) WhatIf(ctx context.Context, down []string, drain string) (WhatI
 		query.Set("drain", drain)
 	}
 	err := c.Get(ctx, PathWhatIf, query, &reply)
+	return reply, err
+}
+
+// ReserveReply is how many hosts may be lost.
+type ReserveReply struct {
+	cluster.Reserve
+	Ground
+}
+
+// Reserve asks how many hosts may be lost at once, up to a number: GET /v1/reserve?hosts=N.
+func (c *Client) Reserve(ctx context.Context, hosts int) (ReserveReply, error) {
+	var reply ReserveReply
+	err := c.Get(ctx, PathReserve, url.Values{"hosts": {strconv.Itoa(hosts)}}, &reply)
 	return reply, err
 }
 

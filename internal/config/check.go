@@ -65,7 +65,9 @@ func (p *parser) checkReferences() {
 	p.checkDefinitions()
 	p.checkDisks()
 	p.checkRules()
-	p.checkPlaces()
+	if !p.history {
+		p.checkPlaces()
+	}
 }
 
 // attach says of each service which networks it is attached to.

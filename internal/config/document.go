@@ -62,6 +62,8 @@ type parser struct {
 	previous *cluster.Document
 	// keepMasks leaves a masked password for the daemon, which knows the old one.
 	keepMasks bool
+	// history: the document was in force once, and is only read for what it said.
+	history bool
 
 	document cluster.Document
 	blobs    map[string]string
@@ -85,6 +87,15 @@ type parser struct {
 func Parse(name string, text []byte, readFile func(path string) ([]byte, error), previous *cluster.Document) (Parsed,
 	error) {
 	p := parser{Reader: strict.Reader{File: name}, readFile: readFile, previous: previous}
+	return p.parse(text)
+}
+
+// ParseHistory reads a document that was in force once, for what it said. What should not be taken
+// in today is no fault of it, nor is a wish that cannot be fulfilled.
+//
+// The error is *strict.Faults.
+func ParseHistory(name string, text []byte) (Parsed, error) {
+	p := parser{Reader: strict.Reader{File: name}, history: true}
 	return p.parse(text)
 }
 
@@ -147,7 +158,9 @@ func (p *parser) parse(text []byte) (Parsed, error) {
 	if err := p.Faults.Failure(); err != nil {
 		return Parsed{}, err
 	}
-	p.checkWarnings()
+	if !p.history {
+		p.checkWarnings()
+	}
 	written, err := rewrite.Apply(string(text), top, p.edits)
 	if err != nil {
 		p.Faults.Add(strict.Fault{File: p.File, Message: err.Error()})

@@ -276,9 +276,16 @@ func (p *parser) probe(into *string) func(*yaml.Node) {
 
 // define takes what the cluster must know of a VM out of its XML, and keeps the XML as a blob.
 func (p *parser) define(spec *resources.Spec, text string, at *yaml.Node, file string) {
+	sum := sha256.Sum256([]byte(text))
+	spec.Definition = hex.EncodeToString(sum[:])
 	found, faults := domainxml.Read(text)
 	for _, f := range faults {
-		p.definitionFault(spec.Name, at, file, f)
+		switch {
+		case !f.Policy || !p.history && !p.inForce(spec.Definition):
+			p.definitionFault(spec.Name, at, file, f)
+		case !p.history:
+			p.warn(at, "the definition of %s %s", spec.Name, f.Message)
+		}
 	}
 	spec.UUID, spec.Disks, spec.Bonds = found.UUID, found.Disks, found.Bonds
 	declared := spec.Demand
@@ -289,12 +296,24 @@ func (p *parser) define(spec *resources.Spec, text string, at *yaml.Node, file s
 	if declared.CPUs > 0 {
 		spec.Demand.CPUs = declared.CPUs
 	}
-	sum := sha256.Sum256([]byte(text))
-	spec.Definition = hex.EncodeToString(sum[:])
 	p.blobs[spec.Definition] = text
 	p.places.definitions = append(p.places.definitions,
 		definitionPlace{service: spec.Name, title: found.Title, uuid: found.UUID, disks: found.Disks, bridges: found.Bridges,
 			at: at})
+}
+
+// inForce reports whether a VM of the document in force has this very definition: what should not
+// be taken in is there already, and a change of something else is not held up by it.
+func (p *parser) inForce(definition string) bool {
+	if p.previous == nil {
+		return false
+	}
+	for _, spec := range p.previous.Services {
+		if spec.Definition == definition {
+			return true
+		}
+	}
+	return false
 }
 
 // definitionFault places a fault of the XML: on its own line where the XML stands in the

@@ -53,7 +53,7 @@ func questionsToAll(version uint64, text string) []question {
 		get(api.PathAudit), get(api.PathView),
 		get(api.PathServices + "/service:shop/why"), get(api.PathServices + "/vm:a/why"),
 		get(api.PathNodes + "/node1/plan?order=drain"), get(api.PathLock + "/plan"), get(api.PathWhatIf + "?down=node1"),
-		get(api.PathWhatIf + "?drain=node2"),
+		get(api.PathWhatIf + "?drain=node2"), get(api.PathReserve + "?hosts=2"),
 		post(api.PathForesight, api.ForesightQuery{Service: "vm:a", Target: "node2"}),
 		post(api.PathRequests, api.Request{ID: "dry", Op: cluster.OpEnable, Service: "service:shop", DryRun: true}),
 		post(api.PathRequests, api.Request{ID: "x", Op: "no-such", Service: "vm:a"}),
@@ -123,7 +123,7 @@ var pathsOfTheInterface = map[string]string{
 	"PathFenceHistory": api.PathFenceHistory, "PathBackup": api.PathBackup, "PathDoor": api.PathDoor,
 	"PathClient": api.PathClient, "PathAlerts": api.PathAlerts, "PathLock": api.PathLock, "PathAudit": api.PathAudit,
 	"PathPage": api.PathPage, "PathPageLogout": api.PathPageLogout, "PathServices": api.PathServices,
-	"PathView": api.PathView, "PathWhatIf": api.PathWhatIf,
+	"PathView": api.PathView, "PathWhatIf": api.PathWhatIf, "PathReserve": api.PathReserve,
 }
 
 // lockedBuffer is one that all daemons write to.

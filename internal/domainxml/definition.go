@@ -33,6 +33,8 @@ type Definition struct {
 type Fault struct {
 	Line    int
 	Message string
+	// Policy: the XML means what it says, and should not be taken in.
+	Policy bool
 }
 
 // LineText tells the line behind the name of a file.
@@ -130,8 +132,10 @@ func Read(text string) (Definition, []Fault) {
 	for _, console := range found.Devices.Consoles {
 		if console.Password != "" {
 			complain("has the password of its console in it (passwd= of <graphics type=%q>), which would lie in the log, "+
-				"in backups and on every node as it is; take it out, and have the console listen on 127.0.0.1 alone, or set "+
-				"vnc_password or spice_password in /etc/libvirt/qemu.conf of each node", brief(console.Type))
+				"in backups and on every node as it is; first have the console listen on 127.0.0.1 alone, or set vnc_password "+
+				"or spice_password in /etc/libvirt/qemu.conf of each node, then take it out (virsh edit, of a VM that libvirt "+
+				"has): that counts from its next start", brief(console.Type))
+			faults[len(faults)-1].Policy = true
 		}
 	}
 	d.Bonds, d.Bridges = found.bonds(d), found.bridges()

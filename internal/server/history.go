@@ -65,7 +65,7 @@ func readDocument(root *cluster.State, word string) (cluster.Document, error) {
 	if err != nil {
 		return cluster.Document{}, err
 	}
-	parsed, err := config.Parse(fmt.Sprintf("version %d", version), []byte(text), nil, nil)
+	parsed, err := config.ParseHistory(fmt.Sprintf("version %d", version), []byte(text))
 	if err != nil {
 		return cluster.Document{}, Faulty(err)
 	}

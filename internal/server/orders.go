@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -273,15 +274,52 @@ func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, who Caller) erro
 		return Refuse(http.StatusConflict, "refused", "%v", err)
 	}
 	reply := api.WhatIfReply{WhatIf: what, Ground: ground, Alone: rules.TwoNodesVote(root)}
+	voters := s.voters()
+	reply.Voters, reply.Votes = len(voters), votesWithout(voters, down)
+	writeJSON(w, http.StatusOK, reply)
+	return nil
+}
+
+// voters are the nodes whose vote counts.
+func (s *Server) voters() (names []string) {
 	for _, n := range s.daemon.Status(time.Now()).Nodes {
 		if n.Voter {
-			reply.Voters++
-			if !slices.Contains(down, n.Name) {
-				reply.Votes++
-			}
+			names = append(names, n.Name)
 		}
 	}
-	writeJSON(w, http.StatusOK, reply)
+	return names
+}
+
+func votesWithout(voters, lost []string) (votes int) {
+	for _, name := range voters {
+		if !slices.Contains(lost, name) {
+			votes++
+		}
+	}
+	return votes
+}
+
+// reserveTime bounds the search for hosts that may not be lost.
+const reserveTime = 8 * time.Second
+
+// reserve tells how many hosts may be lost at once.
+func (s *Server) reserve(w http.ResponseWriter, r *http.Request, who Caller) error {
+	hosts, err := strconv.Atoi(r.URL.Query().Get("hosts"))
+	if err != nil || hosts < 1 || hosts > rehearse.MostLost {
+		return Refuse(http.StatusBadRequest, "bad_request", "hosts: write a number from 1 to %d", rehearse.MostLost)
+	}
+	done, err := s.shares.think(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	defer done()
+	root, view, ground := s.ground(r.Context())
+	voters, alone := s.voters(), rules.TwoNodesVote(root)
+	votes := func(lost []string) bool { return alone || 2*votesWithout(voters, lost) > len(voters) }
+	until := time.Now().Add(reserveTime)
+	more := func() bool { return r.Context().Err() == nil && time.Now().Before(until) }
+	writeJSON(w, http.StatusOK,
+		api.ReserveReply{Reserve: rehearse.Reserve(root, view, hosts, votes, more), Ground: ground})
 	return nil
 }
 

@@ -127,6 +127,7 @@ func (s *Server) Handler() http.Handler {
 		"GET " + api.PathNodes + "/{name}/plan":   {look, s.drainPlan},
 		"GET " + api.PathLock + "/plan":           {look, s.haltPlan},
 		"GET " + api.PathWhatIf:                   {look, s.whatIf},
+		"GET " + api.PathReserve:                  {look, s.reserve},
 		"POST " + api.PathLock:                    {operate, s.lock},
 	} {
 		mux.HandleFunc(pattern, s.guard(route.access, route.handle))
