@@ -154,14 +154,18 @@ func (f *fixture) testStart(t *testing.T, ctx context.Context, broken fault, mom
 	if where := f.hosts(t, ctx, mover.Guest.Name); len(where) != 0 {
 		t.Fatalf("%s is disabled and still on %v", mover.Name(), where)
 	}
-	f.awaitCalm(t, ctx, "node1")
-	said := f.operate(ctx, "node2", "-e", mover.Name(), "-n", "node1")
+	node := "node1" // where another guest runs
+	if broken.name == killClusterd.name {
+		node = "node3" // its daemon was killed less often before, and so is trusted sooner
+	}
+	f.awaitCalm(t, ctx, node)
+	said := f.operate(ctx, "node2", "-e", mover.Name(), "-n", node)
 	f.waitForState(t, ctx, "node2", mover, "starting")
 	f.after(t, ctx, moment)
-	if err := broken.do(ctx, f, "node1"); err != nil {
+	if err := broken.do(ctx, f, node); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(f.endedWithHelp(t, ctx, said, "node1", still))
+	t.Log(f.endedWithHelp(t, ctx, said, node, still))
 	f.settle(t, ctx)
 	f.checkUnharmed(t, ctx, before, still.Guest.Name, still2.Guest.Name)
 }
