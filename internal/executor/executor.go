@@ -77,7 +77,7 @@ type Executor struct {
 
 // New makes an executor. It does nothing by itself.
 func New(options Options) *Executor {
-	if options.Do == nil {
+	if options.Do == nil && options.Agent != nil {
 		options.Do = options.Agent.Do
 	}
 	return &Executor{options: options, slots: make(chan struct{}, actsAtOnce), moves: make(chan struct{}, movesAtOnce),
