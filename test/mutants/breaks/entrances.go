@@ -237,6 +237,7 @@ const (
 	users  = "internal/networks/users/users.go"
 	keeper = "agents/network/keeper.go"
 	vxlan  = "agents/network/vxlan.go"
+	wiring = "cluster/apply/cluster.go"
 )
 
 func byNetworkTests(run string) []Net { return []Net{tests("agents/network", "^"+run+"$")} }
@@ -248,12 +249,12 @@ func byUserTests(run string) []Net { return []Net{tests("internal/networks/users
 var guestNetworks = []Mutant{
 	{
 		Name: "target-is-no-user", Law: "R", Broken: "where a guest is on its way to, its network is used by nobody",
-		Edits: []Edit{{users, "\t\t\t\tfound[name][i.Target] = true\n", ""}},
+		Edits: []Edit{{users, "\t\t\ttalks(i.Target, service.Spec.Networks)\n", ""}},
 		Nets:  byUserTests("TestWhoUsesANetwork"),
 	},
 	{
 		Name: "doubt-is-no-use", Law: "R", Broken: "of the nodes where a guest may be, only one uses its network",
-		Edits: []Edit{{users, "range service.Holders {\n", "range service.Holders[:min(1, len(service.Holders))] {\n"}},
+		Edits: []Edit{{users, "range service.Holders {\n", "range min(1, len(service.Holders)) {\n"}},
 		Nets:  byUserTests("TestWhoUsesANetwork"),
 	},
 	{
@@ -261,6 +262,30 @@ var guestNetworks = []Mutant{
 		Broken: "a removed service that may run on uses no network",
 		Edits:  []Edit{{users, "\t\tuse(&grave)\n", "\t\t_ = grave\n"}},
 		Nets:   byUserTests("TestWhoUsesANetwork"),
+	},
+	{
+		Name: "declared-anew-is-attached-anew", Law: "R", Broken: "a guest that runs loses its network to what is declared",
+		Edits: []Edit{{users, "\t\t\ttalks(h.Node, h.Networks)\n", ""}},
+		Nets:  byUserTests("TestWhoUsesANetwork"),
+	},
+	{
+		Name: "moves-go-by-the-declaration", Law: "R",
+		Broken: "a live move makes the networks that are declared, not those that the guest has",
+		Edits: []Edit{{"cluster/work.go", "d.Spec.Definition, d.Spec.Networks = source.Definition, source.Networks",
+			"d.Spec.Definition = source.Definition"}},
+		Nets: byTests("TestARunningGuestKeepsItsNetworks"),
+	},
+	{
+		Name: "networks-change-under-guests", Law: "R", Broken: "the bridge of a network changes under running guests",
+		Edits: []Edit{{wiring, "\t\tif kept && was.VLAN == now.VLAN && was.Over == now.Over && was.Bridge == now.Bridge {\n",
+			"\t\tif kept {\n"}},
+		Nets: byTests("TestARunningGuestKeepsItsNetworks"),
+	},
+	{
+		Name: "networks-go-under-guests", Law: "R", Broken: "a network leaves the document while guests run with it",
+		Edits: []Edit{{wiring, "\t\tdefault:\n\t\t\treturn message.DocumentNetworkInUse",
+			"\t\tcase now.VLAN > 0:\n\t\t\treturn message.DocumentNetworkInUse"}},
+		Nets: byTests("TestARunningGuestKeepsItsNetworks"),
 	},
 	{
 		Name: "guests-come-before-their-networks", Law: "R", Broken: "a guest is started where its network cannot be made",
