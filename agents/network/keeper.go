@@ -49,9 +49,10 @@ func (k *Keeper) each(names []string, do func(Wish) error) (bridges []string, er
 	return bridges, errors.Join(failed...)
 }
 
-// Tidy makes what is missing and takes away what nothing here uses any longer. What it could not do
-// is told by network, and tried again at the next call. A network that something is attached to
-// stays, and is no fault.
+// Tidy takes away what nothing here uses any longer, and makes what is missing: in this order,
+// because a network may have the number or the bridge that another one had. What it could not do is
+// told by network, and tried again at the next call. A network that something is attached to stays,
+// and is no fault.
 func (k *Keeper) Tidy() map[string]error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -61,7 +62,7 @@ func (k *Keeper) Tidy() map[string]error {
 	}
 	failed := map[string]error{}
 	for _, wish := range wishes {
-		if err := k.driver.Ensure(wish); err != nil {
+		if err := k.driver.Clear(wish); err != nil {
 			failed[wish.Name] = err
 		}
 	}
@@ -75,6 +76,11 @@ func (k *Keeper) Tidy() map[string]error {
 		}
 		if err := k.driver.Remove(name); err != nil && !errors.Is(err, ErrInUse) {
 			failed[name] = err
+		}
+	}
+	for _, wish := range wishes {
+		if err := k.driver.Ensure(wish); err != nil {
+			failed[wish.Name] = err
 		}
 	}
 	return failed

@@ -14,13 +14,20 @@ import (
 // paper is a driver that makes networks on paper.
 type paper struct {
 	made   []string
+	did    []string
 	busy   map[string]bool
 	faults map[string]error
 }
 
 func (p *paper) Check(w Wish) error { return p.faults[w.Name] }
 
+func (p *paper) Clear(w Wish) error {
+	p.did = append(p.did, "clear "+w.Name)
+	return nil
+}
+
 func (p *paper) Ensure(w Wish) error {
+	p.did = append(p.did, "ensure "+w.Name)
 	if err := p.faults[w.Name]; err != nil {
 		return err
 	}
@@ -36,6 +43,7 @@ func (p *paper) Remove(name string) error {
 	if p.busy[name] {
 		return ErrInUse
 	}
+	p.did = append(p.did, "remove "+name)
 	p.made = slices.DeleteFunc(p.made, func(made string) bool { return made == name })
 	return nil
 }
@@ -74,6 +82,18 @@ func TestTidyFollowsWhatIsWanted(t *testing.T) {
 				t.Errorf("there are %v, want %v", driver.made, tc.want)
 			}
 		})
+	}
+}
+
+// TestWhatGoesGoesFirst: what is made may need the names of what goes.
+func TestWhatGoesGoesFirst(t *testing.T) {
+	driver := &paper{made: []string{"green"}}
+	if failed := keeping(driver, true, "blue", "red").Tidy(); len(failed) != 0 {
+		t.Fatal(failed)
+	}
+	want := []string{"clear blue", "clear red", "remove green", "ensure blue", "ensure red"}
+	if !slices.Equal(driver.did, want) {
+		t.Errorf("did %q", driver.did)
 	}
 }
 

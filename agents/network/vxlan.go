@@ -36,24 +36,11 @@ func (VXLAN) Check(w Wish) error {
 	if _, err := mtuOf(w); err != nil {
 		return fmt.Errorf("network %s: %w", w.Name, err)
 	}
-	for _, name := range []string{w.Bridge, device(w.VLAN)} {
-		if _, err := ours(w.Name, name); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
-			return fmt.Errorf("network %s: %s: %w", w.Name, name, err)
-		}
-	}
-	return nil
-}
-
-// ours finds an interface of a network. ErrForeign is returned for one that is not ours.
-func ours(network, name string) (netlink.Link, error) {
-	has, err := netlink.LinkByName(name)
+	h, err := look()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if has.Attrs().Alias != markPrefix+network {
-		return nil, fmt.Errorf("an interface of this name is here: %w", ErrForeign)
-	}
-	return has, nil
+	return h.obstacle(w)
 }
 
 // Ensure implements Driver.
@@ -65,13 +52,19 @@ func (VXLAN) Ensure(w Wish) error {
 	if err != nil {
 		return fmt.Errorf("network %s: %w", w.Name, err)
 	}
-	bridge, err := ensureLink(w.Name, &netlink.Bridge{LinkAttrs: attributes(w.Name, w.Bridge, mtu)}, alike)
+	if err := adopt(w); err != nil {
+		return err
+	}
+	if err := clearAway(w, true); err != nil {
+		return err
+	}
+	bridge, err := ensureLink(&netlink.Bridge{LinkAttrs: attributes(w.Name, w.Bridge, mtu)}, alike)
 	if err != nil {
 		return fmt.Errorf("network %s: bridge %s: %w", w.Name, w.Bridge, err)
 	}
 	want := &netlink.Vxlan{LinkAttrs: attributes(w.Name, device(w.VLAN), mtu), VxlanId: w.VLAN, Port: port,
 		SrcAddr: w.Local.AsSlice(), Learning: true}
-	tunnel, err := ensureLink(w.Name, want, sameTunnel)
+	tunnel, err := ensureLink(want, sameTunnel)
 	if err != nil {
 		return fmt.Errorf("network %s: device %s: %w", w.Name, want.Name, err)
 	}
@@ -81,30 +74,65 @@ func (VXLAN) Ensure(w Wish) error {
 	if err := flood(tunnel, w.Peers); err != nil {
 		return fmt.Errorf("network %s: addresses of %s: %w", w.Name, want.Name, err)
 	}
-	return removeOthers(w)
+	return nil
 }
 
-// removeOthers takes away what is left of a network that had another bridge or number. A bridge
-// that something is attached to stays until that is gone.
-func removeOthers(w Wish) error {
-	links, err := netlink.LinkList()
+// Clear implements Driver.
+func (VXLAN) Clear(w Wish) error { return clearAway(w, false) }
+
+// clearAway removes what is left of a network that had another bridge or number and, where it is to
+// be made, what is left of others under names that are its own now. What is in use stays.
+func clearAway(w Wish, taking bool) error {
+	h, err := look()
 	if err != nil {
 		return err
 	}
-	used := map[int]bool{}
-	for _, link := range links {
-		if link.Attrs().Alias != markPrefix+w.Name {
-			used[link.Attrs().MasterIndex] = true
-		}
-	}
-	for _, link := range links {
-		a := link.Attrs()
-		if a.Alias != markPrefix+w.Name || a.Name == w.Bridge || a.Name == device(w.VLAN) || used[a.Index] {
+	for _, link := range h.links {
+		network, is := marked(link)
+		own, named := network == w.Name, w.has(link)
+		if !is || own == named || named && !taking || h.heldAt(w, link) != "" {
 			continue
 		}
-		if err := netlink.LinkDel(link); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
-			return fmt.Errorf("network %s: remove %s, which it no longer has: %w", w.Name, a.Name, err)
+		if err := remove(link); err != nil {
+			return fmt.Errorf("network %s: remove %s, which network %s no longer has: %w", w.Name, link.Attrs().Name,
+				network, err)
 		}
+	}
+	return nil
+}
+
+// adopt marks a network as ours by its new name, where it has just that: nothing of it changes for
+// what is attached.
+func adopt(w Wish) error {
+	h, err := look()
+	if err != nil {
+		return err
+	}
+	bridge, tunnel := h.named(w.Bridge), h.named(device(w.VLAN))
+	if !renamed(w, bridge, tunnel) {
+		return nil
+	}
+	for _, link := range []netlink.Link{bridge, tunnel} {
+		if err := netlink.LinkSetAlias(link, markPrefix+w.Name); err != nil {
+			return fmt.Errorf("network %s: mark %s: %w", w.Name, link.Attrs().Name, err)
+		}
+	}
+	return nil
+}
+
+// renamed reports whether a bridge and its device are those of the network under another name.
+func renamed(w Wish, bridge, tunnel netlink.Link) bool {
+	if bridge == nil || tunnel == nil {
+		return false
+	}
+	before, is := marked(bridge)
+	return is && before != w.Name && bridge.Type() == "bridge" && tunnel.Attrs().Alias == bridge.Attrs().Alias &&
+		tunnel.Attrs().MasterIndex == bridge.Attrs().Index
+}
+
+func remove(link netlink.Link) error {
+	if err := netlink.LinkDel(link); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
+		return err
 	}
 	return nil
 }
@@ -124,19 +152,19 @@ func sameTunnel(has, want netlink.Link) bool {
 	return is && a.VxlanId == b.VxlanId && a.SrcAddr.Equal(b.SrcAddr) && a.Port == b.Port
 }
 
-// ensureLink finds an interface that is ours, or makes it. One that is ours and of another kind is
-// made anew.
-func ensureLink(network string, want netlink.Link, same func(has, want netlink.Link) bool) (netlink.Link, error) {
-	name := want.Attrs().Name
-	has, err := ours(network, name)
+// ensureLink finds an interface that is ours, or makes it. One of another kind is made anew.
+func ensureLink(want netlink.Link, same func(has, want netlink.Link) bool) (netlink.Link, error) {
+	has, err := netlink.LinkByName(want.Attrs().Name)
 	switch {
 	case errors.As(err, &netlink.LinkNotFoundError{}):
 	case err != nil:
 		return nil, err
+	case has.Attrs().Alias != want.Attrs().Alias:
+		return nil, ErrForeign // it came a moment ago
 	case has.Type() == want.Type() && same(has, want):
 		return has, nil
 	default:
-		if err := netlink.LinkDel(has); err != nil {
+		if err := remove(has); err != nil {
 			return nil, err
 		}
 	}
@@ -304,27 +332,23 @@ func (VXLAN) Present() ([]string, error) {
 // Remove implements Driver. The device goes first: a bridge without it is taken for ours as long as
 // it has the mark, and a crash in between leaves nothing that the next Remove would not find.
 func (VXLAN) Remove(network string) error {
-	links, err := netlink.LinkList()
+	h, err := look()
 	if err != nil {
 		return err
 	}
 	var ours []netlink.Link
-	for _, link := range links {
-		if link.Attrs().Alias == markPrefix+network {
-			ours = append(ours, link)
+	for _, link := range h.links {
+		if name, is := marked(link); !is || name != network {
+			continue
 		}
-	}
-	mine := func(index int) bool {
-		return slices.ContainsFunc(ours, func(l netlink.Link) bool { return l.Attrs().Index == index })
-	}
-	for _, link := range links {
-		if mine(link.Attrs().MasterIndex) && !mine(link.Attrs().Index) {
-			return fmt.Errorf("network %s: %s is attached to it: %w", network, link.Attrs().Name, ErrInUse)
+		if other := h.foreignAt(link); other != "" {
+			return fmt.Errorf("network %s: %s is at %s: %w", network, other, link.Attrs().Name, ErrInUse)
 		}
+		ours = append(ours, link)
 	}
 	slices.SortStableFunc(ours, func(a, b netlink.Link) int { return strings.Compare(b.Type(), a.Type()) })
 	for _, link := range ours {
-		if err := netlink.LinkDel(link); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
+		if err := remove(link); err != nil {
 			return fmt.Errorf("network %s: remove %s: %w", network, link.Attrs().Name, err)
 		}
 	}

@@ -115,16 +115,19 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// Pauses of Run: between two rounds, so that a burst of entries is one, and at most without a
-// change, so that what somebody else broke is mended.
+// Pauses of Run: between two rounds, so that a burst of entries is one; after a round of which
+// something failed, doubled with each one; and at most without a change, so that what somebody
+// else broke is mended.
 const (
 	between = 500 * time.Millisecond
+	again   = time.Second
 	atMost  = 30 * time.Second
 )
 
 // Run keeps the networks in line with the State until the context ends.
 func (h *Host) Run(ctx context.Context) {
 	warned := map[string]error{}
+	rest := time.Duration(0)
 	for {
 		changed := h.options.Changed()
 		failed := h.keeper.Tidy()
@@ -137,10 +140,19 @@ func (h *Host) Run(ctx context.Context) {
 			h.options.Warn("network "+name, textOf(err))
 		}
 		warned = failed
-		if !pause(ctx, nil, between) || !pause(ctx, changed, atMost) {
+		rest = restAfter(rest, len(failed) > 0)
+		if !pause(ctx, nil, between) || !pause(ctx, changed, cmp.Or(rest, atMost)) {
 			return
 		}
 	}
+}
+
+// restAfter is how long Run rests after a round, at the most, by how long it rested before.
+func restAfter(before time.Duration, failed bool) time.Duration {
+	if !failed {
+		return 0
+	}
+	return min(max(2*before, again), atMost)
 }
 
 // pause waits; it reports whether the context goes on.

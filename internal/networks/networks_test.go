@@ -1,11 +1,16 @@
 package networks
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/clusterd/clusterd/agents/network"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -56,4 +61,54 @@ func TestWishesNameWhoIsReachedWhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stubborn is a driver that cannot make a network at first.
+type stubborn struct {
+	network.Driver
+	fails int
+	tries []time.Time
+}
+
+func (s *stubborn) Clear(network.Wish) error { return nil }
+
+func (s *stubborn) Present() ([]string, error) { return nil, nil }
+
+func (s *stubborn) Ensure(network.Wish) error {
+	s.tries = append(s.tries, time.Now())
+	if len(s.tries) <= s.fails {
+		return errors.New("no such device")
+	}
+	return nil
+}
+
+// TestWhatFailedIsTriedAgainSoon: at first after a second, then less and less often.
+func TestWhatFailedIsTriedAgainSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &cluster.State{}
+		s.Document.Networks = map[string]resources.Network{"blue": {Name: "blue"}}
+		s.Services.Set("vm:web", cluster.Service{Spec: resources.Spec{Networks: []string{"blue"}},
+			Holders: []cluster.Holder{{Node: "node1"}}})
+		warned := ""
+		driver := &stubborn{fails: 8}
+		h := New(Options{Node: "node1", Driver: driver, Root: func() *cluster.State { return s },
+			Changed: func() <-chan struct{} { return nil }, Admitted: func() bool { return true },
+			Own: func() string { return "10.0.0.1:7440" }, Addresses: func() map[string]string { return nil },
+			Warn: func(name, text string) {
+				if name == "network blue" {
+					warned = text
+				}
+			}})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		h.Run(ctx)
+		for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30, 30} {
+			if got := driver.tries[i+1].Sub(driver.tries[i]); got != want*time.Second+between {
+				t.Errorf("pause %d is %s", i, got)
+			}
+		}
+		if warned != "" {
+			t.Errorf("after it was made it is said: %s", warned)
+		}
+	})
 }

@@ -234,10 +234,11 @@ var ports = []Mutant{
 }
 
 const (
-	users  = "internal/networks/users/users.go"
-	keeper = "agents/network/keeper.go"
-	vxlan  = "agents/network/vxlan.go"
-	wiring = "cluster/apply/cluster.go"
+	users   = "internal/networks/users/users.go"
+	keeper  = "agents/network/keeper.go"
+	vxlan   = "agents/network/vxlan.go"
+	present = "agents/network/here.go"
+	wiring  = "cluster/apply/cluster.go"
 )
 
 func byNetworkTests(run string) []Net { return []Net{tests("agents/network", "^"+run+"$")} }
@@ -304,12 +305,33 @@ var guestNetworks = []Mutant{
 	},
 	{
 		Name: "foreign-bridges-are-ours", Law: "R", Broken: "an interface that somebody else made is taken",
-		Edits: []Edit{{vxlan, "\tif has.Attrs().Alias != markPrefix+network {\n", "\tif false {\n"}},
-		Nets:  byNetworkTests("TestOnlyWhatIsOursIsTouched"),
+		Edits: []Edit{{present, "\t\tcase named && !is:\n", "\t\tcase false:\n"},
+			{vxlan, "\tcase has.Attrs().Alias != want.Attrs().Alias:\n", "\tcase false:\n"}},
+		Nets: byNetworkTests("TestOnlyWhatIsOursIsTouched"),
 	},
 	{
 		Name: "guests-lose-their-bridge", Law: "R", Broken: "a bridge is removed under the guests that are attached to it",
-		Edits: []Edit{{vxlan, "\t\tif mine(link.Attrs().MasterIndex) && !mine(link.Attrs().Index) {\n", "\t\tif false {\n"}},
+		Edits: []Edit{{present, "\t\tif a.MasterIndex == index || a.", "\t\tif a."}},
 		Nets:  byNetworkTests("TestABridgeInUseStays"),
+	},
+	{
+		Name: "guests-lose-what-they-stand-upon", Law: "R", Broken: "a bridge is removed under macvtaps, or with an address",
+		Edits: []Edit{{present, "\t\tif a.MasterIndex == index || a.ParentIndex == index && a.NetNsID < 0 {\n",
+			"\t\tif a.MasterIndex == index {\n"},
+			{present, "\t\tif address.LinkIndex == index && ", "\t\tif address.LinkIndex == 0 && "}},
+		Nets: byNetworkTests("TestWhatOthersHaveAtABridgeStays"),
+	},
+	{
+		Name: "guests-lose-their-way-out", Law: "R", Broken: "a network's new bridge takes the way out from the old one",
+		Edits: []Edit{{present, "\t\tif other := h.heldAt(w, link); other != \"\" {\n",
+			"\t\tif other := h.heldAt(w, link); other == \"-\" {\n"}},
+		Nets: byNetworkTests("TestAGuestKeepsItsBridgeAndItsWayOut"),
+	},
+	{
+		Name: "networks-stay-others", Law: "R", Broken: "what another network had is not taken over",
+		Edits: []Edit{{vxlan, "\tif err := clearAway(w, true); err != nil {\n",
+			"\tif err := clearAway(w, false); err != nil {\n"},
+			{keeper, "\t\tif err := k.driver.Clear(wish); err != nil {\n", "\t\tif err := error(nil); err != nil {\n"}},
+		Nets: byNetworkTests("TestANetworkTakesWhatAnotherHad"),
 	},
 }
