@@ -2,6 +2,8 @@ package network
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -189,4 +191,32 @@ func TestWhatOthersHaveAtABridgeStays(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTheHostStaysOutOfItsGuestsNetworks: no IPv6 address comes by itself, no guest is believed to
+// be a router. What an administrator sets afterwards stays.
+func TestTheHostStaysOutOfItsGuestsNetworks(t *testing.T) {
+	a, b := twoHosts(t)
+	a.do(t, func() error {
+		w := wish(a.local, b.local)
+		w.Bridge = "br.blue"
+		if err := (VXLAN{}).Ensure(w); err != nil {
+			return err
+		}
+		of := func(name string) string { return "/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6" }
+		for _, name := range []string{"br.blue", "clvx20"} {
+			text, err := os.ReadFile(of(name))
+			if errors.Is(err, fs.ErrNotExist) {
+				t.Skip("this kernel has no IPv6")
+			}
+			if err != nil || strings.TrimSpace(string(text)) != "1" {
+				t.Errorf("of %s the setting is %q, %v", name, text, err)
+			}
+		}
+		err := errors.Join(os.WriteFile(of("br.blue"), []byte("0"), 0), VXLAN{}.Ensure(w))
+		if text, _ := os.ReadFile(of("br.blue")); strings.TrimSpace(string(text)) != "0" {
+			t.Errorf("what an administrator set became %q", text)
+		}
+		return err
+	})
 }

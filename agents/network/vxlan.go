@@ -3,8 +3,11 @@ package network
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -223,12 +226,30 @@ func attach(tunnel, bridge netlink.Link, mtu int) error {
 			}
 		}
 		if link.Attrs().Flags&net.FlagUp == 0 {
+			if err := keepOut(link.Attrs().Name); err != nil {
+				return fmt.Errorf("keep this host out of %s: %w", link.Attrs().Name, err)
+			}
 			if err := netlink.LinkSetUp(link); err != nil {
 				return fmt.Errorf("bring %s up: %w", link.Attrs().Name, err)
 			}
 		}
 	}
 	return nil
+}
+
+// keepOut has the kernel speak no IPv6 on an interface that comes up. Else it would give itself an
+// address there, where guests reach the host, and take addresses and routes from any guest that
+// calls itself a router. A kernel without IPv6 has nothing to be told.
+func keepOut(name string) error {
+	setting, err := os.OpenFile(filepath.Join("/proc/sys/net/ipv6/conf", name, "disable_ipv6"), os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = setting.WriteString("1")
+	return errors.Join(err, setting.Close())
 }
 
 // flood has frames for all, and for whom nobody knows, go to exactly these addresses.

@@ -328,6 +328,11 @@ var guestNetworks = []Mutant{
 		Nets: byNetworkTests("TestAGuestKeepsItsBridgeAndItsWayOut"),
 	},
 	{
+		Name: "hosts-listen-to-guests", Law: "R", Broken: "a guest that calls itself a router is believed by the host",
+		Edits: []Edit{{vxlan, "\t_, err = setting.WriteString(\"1\")\n", "\t_, err = setting.WriteString(\"0\")\n"}},
+		Nets:  byNetworkTests("TestTheHostStaysOutOfItsGuestsNetworks"),
+	},
+	{
 		Name: "networks-stay-others", Law: "R", Broken: "what another network had is not taken over",
 		Edits: []Edit{{vxlan, "\tif err := clearAway(w, true); err != nil {\n",
 			"\tif err := clearAway(w, false); err != nil {\n"},
