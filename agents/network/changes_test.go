@@ -40,19 +40,19 @@ func TestAGuestKeepsItsBridgeAndItsWayOut(t *testing.T) {
 	a, b := twoHosts(t)
 	a.do(t, func() error {
 		w := wish(a.local, b.local)
-		if err := errors.Join(VXLAN{}.Ensure(w), attachTap("br-blue")); err != nil {
+		if err := errors.Join((&VXLAN{}).Ensure(w), attachTap("br-blue")); err != nil {
 			return err
 		}
 		for _, change := range []func(*Wish){func(*Wish) {}, func(w *Wish) { w.VLAN = 21 }} {
 			other := w
 			other.Bridge = "br-other"
 			change(&other)
-			for _, err := range []error{VXLAN{}.Check(other), VXLAN{}.Ensure(other)} {
+			for _, err := range []error{(&VXLAN{}).Check(other), (&VXLAN{}).Ensure(other)} {
 				if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "tap0 is still at br-blue") {
 					t.Errorf("got %v", err)
 				}
 			}
-			if err := (VXLAN{}).Clear(other); err != nil {
+			if err := (&VXLAN{}).Clear(other); err != nil {
 				return err
 			}
 			stands(t, "with a guest", "br-blue", "clvx20", "tap0")
@@ -62,7 +62,7 @@ func TestAGuestKeepsItsBridgeAndItsWayOut(t *testing.T) {
 		}
 		tap, err := netlink.LinkByName("tap0")
 		w.Bridge = "br-other"
-		err = errors.Join(err, netlink.LinkDel(tap), VXLAN{}.Ensure(w))
+		err = errors.Join(err, netlink.LinkDel(tap), (&VXLAN{}).Ensure(w))
 		stands(t, "without", "br-other", "clvx20")
 		return err
 	})
@@ -105,13 +105,13 @@ func TestANetworkTakesWhatAnotherHad(t *testing.T) {
 			a, b := twoHosts(t)
 			a.do(t, func() error {
 				var wishes []Wish
-				keeper := NewKeeper(VXLAN{}, func([]string) ([]Wish, bool) { return wishes, true })
+				keeper := NewKeeper(&VXLAN{}, func([]string) ([]Wish, bool) { return wishes, true })
 				become := func(changes []func(Wish) Wish) map[string]error {
 					wishes = nil
 					for _, change := range changes {
 						wishes = append(wishes, change(wish(a.local, b.local)))
 					}
-					return keeper.Tidy()
+					return keeper.Tidy(t.Context())
 				}
 				if failed := become(tc.was); len(failed) != 0 {
 					t.Fatal(failed)
@@ -174,14 +174,14 @@ func TestWhatOthersHaveAtABridgeStays(t *testing.T) {
 			this, other = twoHosts(t)
 			this.do(t, func() error {
 				w := wish(this.local, other.local)
-				if err := (VXLAN{}).Ensure(w); err != nil {
+				if err := (&VXLAN{}).Ensure(w); err != nil {
 					return err
 				}
 				bridge, err := netlink.LinkByName("br-blue")
 				if err := errors.Join(err, tc.put(bridge)); err != nil {
 					return err
 				}
-				if err := (VXLAN{}).Remove("blue"); errors.Is(err, ErrInUse) != tc.stays {
+				if err := (&VXLAN{}).Remove("blue"); errors.Is(err, ErrInUse) != tc.stays {
 					t.Errorf("got %v", err)
 				}
 				if _, err := netlink.LinkByName("br-blue"); (err == nil) != tc.stays {
@@ -200,7 +200,7 @@ func TestTheHostStaysOutOfItsGuestsNetworks(t *testing.T) {
 	a.do(t, func() error {
 		w := wish(a.local, b.local)
 		w.Bridge = "br.blue"
-		if err := (VXLAN{}).Ensure(w); err != nil {
+		if err := (&VXLAN{}).Ensure(w); err != nil {
 			return err
 		}
 		of := func(name string) string { return "/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6" }
@@ -213,10 +213,39 @@ func TestTheHostStaysOutOfItsGuestsNetworks(t *testing.T) {
 				t.Errorf("of %s the setting is %q, %v", name, text, err)
 			}
 		}
-		err := errors.Join(os.WriteFile(of("br.blue"), []byte("0"), 0), VXLAN{}.Ensure(w))
+		err := errors.Join(os.WriteFile(of("br.blue"), []byte("0"), 0), (&VXLAN{}).Ensure(w))
 		if text, _ := os.ReadFile(of("br.blue")); strings.TrimSpace(string(text)) != "0" {
 			t.Errorf("what an administrator set became %q", text)
 		}
+		return err
+	})
+}
+
+// TestARoundLooksOnce: where nothing changes, one look at the host is enough for all networks; what
+// is taken away is looked at once more.
+func TestARoundLooksOnce(t *testing.T) {
+	a, b := twoHosts(t)
+	a.do(t, func() error {
+		blue := wish(a.local, b.local)
+		red := named("red", "br-red", 30)(blue)
+		v := &VXLAN{}
+		if err := errors.Join(v.Ensure(blue), v.Ensure(red), v.Ensure(blue)); err != nil {
+			return err
+		}
+		seen := v.seen
+		if err := errors.Join(v.Ensure(red), v.Clear(blue), v.Ensure(blue)); err != nil || v.seen != seen {
+			t.Errorf("the host was looked at again (%v)", err)
+		}
+		if err := attachTap("br-blue"); err != nil {
+			return err
+		}
+		if err := v.Remove("blue"); !errors.Is(err, ErrInUse) {
+			t.Errorf("got %v, want ErrInUse", err)
+		}
+		blue.Bridge = "br-other"
+		v.seen = seen
+		err := v.Clear(blue)
+		stands(t, "with a guest", "br-blue", "br-red", "clvx20", "clvx30", "tap0")
 		return err
 	})
 }

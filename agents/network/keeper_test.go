@@ -3,9 +3,12 @@ package network
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/resources"
@@ -18,6 +21,8 @@ type paper struct {
 	busy   map[string]bool
 	faults map[string]error
 }
+
+func (p *paper) Look() {}
 
 func (p *paper) Check(w Wish) error { return p.faults[w.Name] }
 
@@ -75,7 +80,7 @@ func TestTidyFollowsWhatIsWanted(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			driver := &paper{made: []string{"red"}, busy: map[string]bool{"red": tc.busy}}
-			if failed := keeping(driver, tc.known, tc.used...).Tidy(); len(failed) != 0 {
+			if failed := keeping(driver, tc.known, tc.used...).Tidy(t.Context()); len(failed) != 0 {
 				t.Fatal(failed)
 			}
 			if !slices.Equal(driver.made, tc.want) {
@@ -88,12 +93,96 @@ func TestTidyFollowsWhatIsWanted(t *testing.T) {
 // TestWhatGoesGoesFirst: what is made may need the names of what goes.
 func TestWhatGoesGoesFirst(t *testing.T) {
 	driver := &paper{made: []string{"green"}}
-	if failed := keeping(driver, true, "blue", "red").Tidy(); len(failed) != 0 {
+	if failed := keeping(driver, true, "blue", "red").Tidy(t.Context()); len(failed) != 0 {
 		t.Fatal(failed)
 	}
 	want := []string{"clear blue", "clear red", "remove green", "ensure blue", "ensure red"}
 	if !slices.Equal(driver.did, want) {
 		t.Errorf("did %q", driver.did)
+	}
+}
+
+// TestWhatStandsIsLeftAlone: what was made a moment ago is looked at again after a while, or when
+// it is to be otherwise, or gone. A start has it looked at in any case.
+func TestWhatStandsIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		driver := &paper{}
+		wish := Wish{Network: resources.Network{Name: "blue", Bridge: "br-blue"}}
+		k := NewKeeper(driver, func([]string) ([]Wish, bool) { return []Wish{wish}, true })
+		did := func(what string, want ...string) {
+			t.Helper()
+			if !slices.Equal(driver.did, want) {
+				t.Errorf("%s it did %q, want %q", what, driver.did, want)
+			}
+			driver.did = nil
+		}
+		tidied := []string{"clear blue", "ensure blue"}
+		k.Tidy(t.Context())
+		did("at first", tidied...)
+		k.Tidy(t.Context())
+		did("at once again")
+		time.Sleep(trusted)
+		k.Tidy(t.Context())
+		did("after a while", tidied...)
+		for _, change := range []func(){
+			func() { wish.Peers = []netip.Addr{netip.MustParseAddr("10.0.0.2")} },
+			func() { wish.Local = netip.MustParseAddr("10.0.0.1") },
+			func() { wish.MTU = 1400 },
+			func() { driver.made = nil },
+		} {
+			change()
+			k.Tidy(t.Context())
+			did("after a change", tidied...)
+		}
+		start := agents.Act{Verb: agents.VerbStart, Spec: resources.Spec{Networks: []string{"blue"}}}
+		k.Before(func(context.Context, agents.Act) agents.Result { return agents.Result{OK: true} })(t.Context(), start)
+		did("before a start", "ensure blue")
+		driver.faults = map[string]error{"blue": errors.New("no such device")}
+		wish.MTU = 1300
+		for range 2 {
+			if k.Tidy(t.Context()); len(driver.did) == 0 {
+				t.Error("what could not be made is not tried again")
+			}
+			driver.did = nil
+		}
+	})
+}
+
+// TestARoundGoesByWhatIsWantedNow: what came to be wanted since the round began stays, and what
+// no longer is, is not made. The lock is free in between.
+func TestARoundGoesByWhatIsWantedNow(t *testing.T) {
+	driver := &paper{made: []string{"green"}}
+	green := Wish{Network: resources.Network{Name: "green"}}
+	wishes := []Wish{{Network: resources.Network{Name: "blue"}}, {Network: resources.Network{Name: "red"}}}
+	rounds := 0
+	var k *Keeper
+	k = NewKeeper(driver, func([]string) ([]Wish, bool) {
+		if rounds++; rounds == 2 {
+			wishes = []Wish{wishes[0], green}
+		}
+		if k.mu.TryLock() {
+			t.Error("it is asked without the lock")
+		}
+		return wishes, true
+	})
+	if failed := k.Tidy(t.Context()); len(failed) != 0 {
+		t.Fatal(failed)
+	}
+	if want := []string{"clear blue", "ensure blue"}; !slices.Equal(driver.did, want) {
+		t.Errorf("did %q, want %q", driver.did, want)
+	}
+}
+
+// TestWhoNoLongerWaitsIsNotServed: an act whose time is over makes nothing more.
+func TestWhoNoLongerWaitsIsNotServed(t *testing.T) {
+	driver := &paper{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	result := keeping(driver, true).Before(func(context.Context, agents.Act) agents.Result {
+		return agents.Result{OK: true}
+	})(ctx, agents.Act{Verb: agents.VerbStart, Spec: resources.Spec{Networks: []string{"blue", "red"}}})
+	if result.OK || len(driver.did) != 0 || len(keeping(driver, true, "blue").Tidy(ctx)) != 0 || len(driver.did) != 0 {
+		t.Errorf("answered %+v, did %q", result, driver.did)
 	}
 }
 

@@ -18,6 +18,8 @@ type Wish struct {
 
 // Driver makes networks of one kind. Its methods are not called at the same time.
 type Driver interface {
+	// Look begins a round: what was seen of the host before counts no longer.
+	Look()
 	// Check says what would keep Ensure from making it. It changes nothing.
 	Check(wish Wish) error
 	// Ensure makes what is missing and changes what differs, in what is ours. Done twice it changes

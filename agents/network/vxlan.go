@@ -26,52 +26,56 @@ const port = 4789
 const overhead4, overhead6 = 50, 70
 
 // VXLAN makes networks by the kernel's bridge and VXLAN drivers, in the network namespace of the
-// calling thread.
-type VXLAN struct{}
+// calling thread. It remembers what the host has until it changes something of it, or is told to
+// look again.
+type VXLAN struct{ seen *here }
 
-var _ Driver = VXLAN{}
+var _ Driver = (*VXLAN)(nil)
+
+// Look implements Driver.
+func (v *VXLAN) Look() { v.seen = nil }
 
 // device is the name of a network's VXLAN device.
 func device(vlan int) string { return fmt.Sprintf("clvx%d", vlan) }
 
 // Check implements Driver.
-func (VXLAN) Check(w Wish) error {
-	if _, err := mtuOf(w); err != nil {
-		return fmt.Errorf("network %s: %w", w.Name, err)
-	}
-	h, err := look()
+func (v *VXLAN) Check(w Wish) error {
+	h, err := v.look()
 	if err != nil {
 		return err
+	}
+	if _, err := h.mtuOf(w); err != nil {
+		return fmt.Errorf("network %s: %w", w.Name, err)
 	}
 	return h.obstacle(w)
 }
 
 // Ensure implements Driver.
-func (VXLAN) Ensure(w Wish) error {
-	if err := (VXLAN{}).Check(w); err != nil {
+func (v *VXLAN) Ensure(w Wish) error {
+	if err := v.Check(w); err != nil {
 		return err
 	}
-	mtu, err := mtuOf(w)
+	mtu, err := v.seen.mtuOf(w)
 	if err != nil {
 		return fmt.Errorf("network %s: %w", w.Name, err)
 	}
-	if err := adopt(w); err != nil {
+	if err := v.adopt(w); err != nil {
 		return err
 	}
-	if err := clearAway(w, true); err != nil {
+	if err := v.clearAway(w, true); err != nil {
 		return err
 	}
-	bridge, err := ensureLink(&netlink.Bridge{LinkAttrs: attributes(w.Name, w.Bridge, mtu)}, alike)
+	bridge, err := v.ensureLink(&netlink.Bridge{LinkAttrs: attributes(w.Name, w.Bridge, mtu)}, alike)
 	if err != nil {
 		return fmt.Errorf("network %s: bridge %s: %w", w.Name, w.Bridge, err)
 	}
 	want := &netlink.Vxlan{LinkAttrs: attributes(w.Name, device(w.VLAN), mtu), VxlanId: w.VLAN, Port: port,
 		SrcAddr: w.Local.AsSlice(), Learning: true}
-	tunnel, err := ensureLink(want, sameTunnel)
+	tunnel, err := v.ensureLink(want, sameTunnel)
 	if err != nil {
 		return fmt.Errorf("network %s: device %s: %w", w.Name, want.Name, err)
 	}
-	if err := attach(tunnel, bridge, mtu); err != nil {
+	if err := v.attach(tunnel, bridge, mtu); err != nil {
 		return fmt.Errorf("network %s: %w", w.Name, err)
 	}
 	if err := flood(tunnel, w.Peers); err != nil {
@@ -81,22 +85,22 @@ func (VXLAN) Ensure(w Wish) error {
 }
 
 // Clear implements Driver.
-func (VXLAN) Clear(w Wish) error { return clearAway(w, false) }
+func (v *VXLAN) Clear(w Wish) error { return v.clearAway(w, false) }
 
 // clearAway removes what is left of a network that had another bridge or number and, where it is to
 // be made, what is left of others under names that are its own now. What is in use stays.
-func clearAway(w Wish, taking bool) error {
-	h, err := look()
-	if err != nil {
+func (v *VXLAN) clearAway(w Wish, taking bool) error {
+	h, err := v.look()
+	if err != nil || len(h.leftOf(w, taking)) == 0 {
 		return err
 	}
-	for _, link := range h.links {
-		network, is := marked(link)
-		own, named := network == w.Name, w.has(link)
-		if !is || own == named || named && !taking || h.heldAt(w, link) != "" {
-			continue
-		}
-		if err := remove(link); err != nil {
+	v.Look() // something may have been attached since
+	if h, err = v.look(); err != nil {
+		return err
+	}
+	for _, link := range h.leftOf(w, taking) {
+		if err := v.remove(link); err != nil {
+			network, _ := marked(link)
 			return fmt.Errorf("network %s: remove %s, which network %s no longer has: %w", w.Name, link.Attrs().Name,
 				network, err)
 		}
@@ -106,8 +110,8 @@ func clearAway(w Wish, taking bool) error {
 
 // adopt marks a network as ours by its new name, where it has just that: nothing of it changes for
 // what is attached.
-func adopt(w Wish) error {
-	h, err := look()
+func (v *VXLAN) adopt(w Wish) error {
+	h, err := v.look()
 	if err != nil {
 		return err
 	}
@@ -115,6 +119,7 @@ func adopt(w Wish) error {
 	if !renamed(w, bridge, tunnel) {
 		return nil
 	}
+	v.Look()
 	for _, link := range []netlink.Link{bridge, tunnel} {
 		if err := netlink.LinkSetAlias(link, markPrefix+w.Name); err != nil {
 			return fmt.Errorf("network %s: mark %s: %w", w.Name, link.Attrs().Name, err)
@@ -133,7 +138,8 @@ func renamed(w Wish, bridge, tunnel netlink.Link) bool {
 		tunnel.Attrs().MasterIndex == bridge.Attrs().Index
 }
 
-func remove(link netlink.Link) error {
+func (v *VXLAN) remove(link netlink.Link) error {
+	v.Look()
 	if err := netlink.LinkDel(link); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
 		return err
 	}
@@ -156,22 +162,24 @@ func sameTunnel(has, want netlink.Link) bool {
 }
 
 // ensureLink finds an interface that is ours, or makes it. One of another kind is made anew.
-func ensureLink(want netlink.Link, same func(has, want netlink.Link) bool) (netlink.Link, error) {
-	has, err := netlink.LinkByName(want.Attrs().Name)
-	switch {
-	case errors.As(err, &netlink.LinkNotFoundError{}):
-	case err != nil:
+func (v *VXLAN) ensureLink(want netlink.Link, same func(has, want netlink.Link) bool) (netlink.Link, error) {
+	h, err := v.look()
+	if err != nil {
 		return nil, err
+	}
+	has := h.named(want.Attrs().Name)
+	switch {
+	case has == nil:
 	case has.Attrs().Alias != want.Attrs().Alias:
 		return nil, ErrForeign // it came a moment ago
 	case has.Type() == want.Type() && same(has, want):
 		return has, nil
 	default:
-		if err := remove(has); err != nil {
+		if err := v.remove(has); err != nil {
 			return nil, err
 		}
 	}
-	return add(want)
+	return v.add(want)
 }
 
 // unmarked is what an interface is called until it has its mark.
@@ -179,7 +187,8 @@ const unmarked = "clusterd-new"
 
 // add makes an interface. The kernel takes no alias with the order to make one, so it gets its own
 // name only once it is marked: what a crash leaves in between is ours by its name.
-func add(want netlink.Link) (netlink.Link, error) {
+func (v *VXLAN) add(want netlink.Link) (netlink.Link, error) {
+	v.Look()
 	attrs := want.Attrs()
 	name := attrs.Name
 	if left, err := netlink.LinkByName(unmarked); err == nil {
@@ -213,19 +222,22 @@ func unsupported(err error) error {
 }
 
 // attach has frames go between the two, both up and of one size.
-func attach(tunnel, bridge netlink.Link, mtu int) error {
+func (v *VXLAN) attach(tunnel, bridge netlink.Link, mtu int) error {
 	if tunnel.Attrs().MasterIndex != bridge.Attrs().Index {
+		v.Look()
 		if err := netlink.LinkSetMasterByIndex(tunnel, bridge.Attrs().Index); err != nil {
 			return fmt.Errorf("attach %s to %s: %w", tunnel.Attrs().Name, bridge.Attrs().Name, err)
 		}
 	}
 	for _, link := range []netlink.Link{tunnel, bridge} {
 		if link.Attrs().MTU != mtu {
+			v.Look()
 			if err := netlink.LinkSetMTU(link, mtu); err != nil {
 				return fmt.Errorf("MTU %d of %s: %w", mtu, link.Attrs().Name, err)
 			}
 		}
 		if link.Attrs().Flags&net.FlagUp == 0 {
+			v.Look()
 			if err := keepOut(link.Attrs().Name); err != nil {
 				return fmt.Errorf("keep this host out of %s: %w", link.Attrs().Name, err)
 			}
@@ -294,55 +306,15 @@ func floodEntry(tunnel netlink.Link, peer netip.Addr) *netlink.Neigh {
 		Flags: netlink.NTF_SELF, IP: peer.AsSlice(), HardwareAddr: make(net.HardwareAddr, 6)}
 }
 
-// mtuOf is the largest packet that the network carries, by the interface that has our own address.
-func mtuOf(w Wish) (int, error) {
-	if !w.Local.IsValid() {
-		return 0, errors.New("this node's address is not known")
-	}
-	way, err := interfaceOf(w.Local)
-	if err != nil {
-		return 0, err
-	}
-	most := way.MTU - overhead4
-	if w.Local.Is6() {
-		most = way.MTU - overhead6
-	}
-	switch {
-	case w.MTU == 0:
-		return most, nil
-	case w.MTU > most:
-		return 0, fmt.Errorf("mtu %d does not fit: %s carries %d, of which VXLAN leaves %d; lower the network's mtu or "+
-			"raise that of %s", w.MTU, way.Name, way.MTU, most, way.Name)
-	}
-	return w.MTU, nil
-}
-
-func interfaceOf(local netip.Addr) (netlink.LinkAttrs, error) {
-	addresses, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil {
-		return netlink.LinkAttrs{}, err
-	}
-	for _, address := range addresses {
-		if at, ok := netip.AddrFromSlice(address.IP); ok && at.Unmap() == local {
-			link, err := netlink.LinkByIndex(address.LinkIndex)
-			if err != nil {
-				return netlink.LinkAttrs{}, err
-			}
-			return *link.Attrs(), nil
-		}
-	}
-	return netlink.LinkAttrs{}, fmt.Errorf("no interface here has this node's address %s", local)
-}
-
 // Present implements Driver.
-func (VXLAN) Present() ([]string, error) {
-	links, err := netlink.LinkList()
+func (v *VXLAN) Present() ([]string, error) {
+	h, err := v.look()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, link := range links {
-		if name, ours := strings.CutPrefix(link.Attrs().Alias, markPrefix); ours && !slices.Contains(names, name) {
+	for _, link := range h.links {
+		if name, is := marked(link); is && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -352,8 +324,9 @@ func (VXLAN) Present() ([]string, error) {
 
 // Remove implements Driver. The device goes first: a bridge without it is taken for ours as long as
 // it has the mark, and a crash in between leaves nothing that the next Remove would not find.
-func (VXLAN) Remove(network string) error {
-	h, err := look()
+func (v *VXLAN) Remove(network string) error {
+	v.Look() // something may have been attached since
+	h, err := v.look()
 	if err != nil {
 		return err
 	}
@@ -369,7 +342,7 @@ func (VXLAN) Remove(network string) error {
 	}
 	slices.SortStableFunc(ours, func(a, b netlink.Link) int { return strings.Compare(b.Type(), a.Type()) })
 	for _, link := range ours {
-		if err := remove(link); err != nil {
+		if err := v.remove(link); err != nil {
 			return fmt.Errorf("network %s: remove %s: %w", network, link.Attrs().Name, err)
 		}
 	}

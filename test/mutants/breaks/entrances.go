@@ -238,6 +238,7 @@ const (
 	keeper  = "agents/network/keeper.go"
 	vxlan   = "agents/network/vxlan.go"
 	present = "agents/network/here.go"
+	wished  = "internal/networks/networks.go"
 	wiring  = "cluster/apply/cluster.go"
 )
 
@@ -300,8 +301,10 @@ var guestNetworks = []Mutant{
 	},
 	{
 		Name: "unknown-is-unused", Law: "R", Broken: "a node that was not admitted yet takes the networks of its guests away",
-		Edits: []Edit{{keeper, "\tif !known {\n", "\tif false && !known {\n"}},
-		Nets:  byNetworkTests("TestTidyFollowsWhatIsWanted"),
+		Edits: []Edit{
+			{keeper, "\tif !known {\n\t\treturn nil, nil, nil\n", "\tif false && !known {\n\t\treturn nil, nil, nil\n"},
+			{keeper, "\tif !known {\n\t\treturn nil\n", "\tif false && !known {\n\t\treturn nil\n"}},
+		Nets: byNetworkTests("TestTidyFollowsWhatIsWanted"),
 	},
 	{
 		Name: "foreign-bridges-are-ours", Law: "R", Broken: "an interface that somebody else made is taken",
@@ -333,10 +336,26 @@ var guestNetworks = []Mutant{
 		Nets:  byNetworkTests("TestTheHostStaysOutOfItsGuestsNetworks"),
 	},
 	{
+		Name: "what-was-known-before-counts", Law: "R", Broken: "a State from before the admission says what runs here",
+		Edits: []Edit{{wished, "\treturn wished, known\n", "\treturn wished, h.options.Admitted() || known\n"}},
+		Nets:  []Net{tests("internal/networks", "^TestAStateFromBeforeTheAdmissionTakesNothingAway$")},
+	},
+	{
+		Name: "rounds-go-by-what-was-wanted", Law: "R", Broken: "a round takes away what a start has just had made",
+		Edits: []Edit{{keeper, "\tif wished {\n\t\treturn nil\n\t}\n\tdelete(", "\tdelete("}},
+		Nets:  byNetworkTests("TestARoundGoesByWhatIsWantedNow"),
+	},
+	{
+		Name: "old-looks-decide", Law: "R", Broken: "a bridge is removed under what came since the host was looked at",
+		Edits: []Edit{{vxlan, "\tv.Look() // something may have been attached since\n\th, err := v.look()\n",
+			"\th, err := v.look()\n"}},
+		Nets: byNetworkTests("TestARoundLooksOnce"),
+	},
+	{
 		Name: "networks-stay-others", Law: "R", Broken: "what another network had is not taken over",
-		Edits: []Edit{{vxlan, "\tif err := clearAway(w, true); err != nil {\n",
-			"\tif err := clearAway(w, false); err != nil {\n"},
-			{keeper, "\t\tif err := k.driver.Clear(wish); err != nil {\n", "\t\tif err := error(nil); err != nil {\n"}},
+		Edits: []Edit{{vxlan, "\tif err := v.clearAway(w, true); err != nil {\n",
+			"\tif err := v.clearAway(w, false); err != nil {\n"},
+			{keeper, "\treturn k.driver.Clear(wish)\n", "\treturn nil\n"}},
 		Nets: byNetworkTests("TestANetworkTakesWhatAnotherHad"),
 	},
 }
