@@ -251,8 +251,9 @@ func byUserTests(run string) []Net { return []Net{tests("internal/networks/users
 var guestNetworks = []Mutant{
 	{
 		Name: "target-is-no-user", Law: "R", Broken: "where a guest is on its way to, its network is used by nobody",
-		Edits: []Edit{{users, "\t\t\ttalks(i.Target, service.Spec.Networks)\n", ""}},
-		Nets:  byUserTests("TestWhoUsesANetwork"),
+		Edits: []Edit{{users, "\t\t\ttalks(i.Target, service.Spec.Networks)\n" +
+			"\t\t\ttalks(i.Target, i.SetOutAs(service.Spec).Networks)\n", ""}},
+		Nets: byUserTests("TestWhoUsesANetwork"),
 	},
 	{
 		Name: "doubt-is-no-use", Law: "R", Broken: "of the nodes where a guest may be, only one uses its network",
@@ -271,6 +272,11 @@ var guestNetworks = []Mutant{
 		Nets:  byUserTests("TestWhoUsesANetwork"),
 	},
 	{
+		Name: "moved-guests-are-attached-anew", Law: "R", Broken: "where a guest goes to, only what is declared now is used",
+		Edits: []Edit{{users, "\t\t\ttalks(i.Target, i.SetOutAs(service.Spec).Networks)\n", ""}},
+		Nets:  byUserTests("TestWhoUsesANetwork"),
+	},
+	{
 		Name: "moves-go-by-the-declaration", Law: "R",
 		Broken: "a live move makes the networks that are declared, not those that the guest has",
 		Edits: []Edit{{"cluster/work.go", "d.Spec.Definition, d.Spec.Networks = source.Definition, source.Networks",
@@ -280,7 +286,7 @@ var guestNetworks = []Mutant{
 	{
 		Name: "networks-change-under-guests", Law: "R", Broken: "the bridge of a network changes under running guests",
 		Edits: []Edit{{wiring, "\t\tif kept && was.VLAN == now.VLAN && was.Over == now.Over && was.Bridge == now.Bridge {\n",
-			"\t\tif kept {\n"}},
+			"\t\tif kept && was.VLAN > 0 {\n"}},
 		Nets: byTests("TestARunningGuestKeepsItsNetworks"),
 	},
 	{
