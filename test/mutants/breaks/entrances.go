@@ -286,7 +286,7 @@ var guestNetworks = []Mutant{
 	{
 		Name: "networks-change-under-guests", Law: "R", Broken: "the bridge of a network changes under running guests",
 		Edits: []Edit{{wiring, "\t\tif kept && was.VLAN == now.VLAN && was.Over == now.Over && was.Bridge == now.Bridge {\n",
-			"\t\tif kept && was.VLAN > 0 {\n"}},
+			"\t\tif kept && was.VLAN > 0 && now.VLAN > 0 {\n"}},
 		Nets: byTests("TestARunningGuestKeepsItsNetworks"),
 	},
 	{
