@@ -210,7 +210,7 @@ func (h Holder) RunsOn(live []resources.Disk) Holder {
 // brought it as it was started, whatever has been declared since.
 func (h Holder) RunsAs(other Holder) Holder {
 	h.Definition, h.Disks, h.Declared = other.Definition, other.Disks, other.Declared
-	h.Demand = other.Demand
+	h.Demand, h.Networks = other.Demand, other.Networks
 	return h
 }
 

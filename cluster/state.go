@@ -136,6 +136,8 @@ type Holder struct {
 	Declared []resources.Disk `json:"declared,omitempty"`
 	// Demand is what it takes as it was started.
 	Demand resources.Demand `json:"demand,omitzero"`
+	// Networks are those that it was started with.
+	Networks []string `json:"networks,omitempty"`
 }
 
 // Service is one service with everything known about it.
@@ -312,7 +314,7 @@ type Intent struct {
 // declaration alone.
 func (i Intent) SetOutAs(spec resources.Spec) Holder {
 	if i.Source == nil {
-		return Holder{Definition: spec.Definition, Disks: spec.Disks}
+		return Holder{Definition: spec.Definition, Disks: spec.Disks, Networks: spec.Networks}
 	}
 	return *i.Source
 }

@@ -168,7 +168,8 @@ func vmDuty(s *State, service Service, n Member, kind DutyKind) Duty {
 		case DutyStart, DutyReconfigure:
 			d.Spec.Definition = service.Intent.Definition
 		case DutyPrepare:
-			d.Spec.Definition = service.Intent.SetOutAs(service.Spec).Definition
+			source := service.Intent.SetOutAs(service.Spec)
+			d.Spec.Definition, d.Spec.Networks = source.Definition, source.Networks
 		default:
 			return d
 		}

@@ -3,9 +3,12 @@ package network
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/resources"
@@ -14,13 +17,22 @@ import (
 // paper is a driver that makes networks on paper.
 type paper struct {
 	made   []string
+	did    []string
 	busy   map[string]bool
 	faults map[string]error
 }
 
+func (p *paper) Look() {}
+
 func (p *paper) Check(w Wish) error { return p.faults[w.Name] }
 
+func (p *paper) Clear(w Wish) error {
+	p.did = append(p.did, "clear "+w.Name)
+	return nil
+}
+
 func (p *paper) Ensure(w Wish) error {
+	p.did = append(p.did, "ensure "+w.Name)
 	if err := p.faults[w.Name]; err != nil {
 		return err
 	}
@@ -36,6 +48,7 @@ func (p *paper) Remove(name string) error {
 	if p.busy[name] {
 		return ErrInUse
 	}
+	p.did = append(p.did, "remove "+name)
 	p.made = slices.DeleteFunc(p.made, func(made string) bool { return made == name })
 	return nil
 }
@@ -67,13 +80,109 @@ func TestTidyFollowsWhatIsWanted(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			driver := &paper{made: []string{"red"}, busy: map[string]bool{"red": tc.busy}}
-			if failed := keeping(driver, tc.known, tc.used...).Tidy(); len(failed) != 0 {
+			if failed := keeping(driver, tc.known, tc.used...).Tidy(t.Context()); len(failed) != 0 {
 				t.Fatal(failed)
 			}
 			if !slices.Equal(driver.made, tc.want) {
 				t.Errorf("there are %v, want %v", driver.made, tc.want)
 			}
 		})
+	}
+}
+
+// TestWhatGoesGoesFirst: what is made may need the names of what goes.
+func TestWhatGoesGoesFirst(t *testing.T) {
+	driver := &paper{made: []string{"green"}}
+	if failed := keeping(driver, true, "blue", "red").Tidy(t.Context()); len(failed) != 0 {
+		t.Fatal(failed)
+	}
+	want := []string{"clear blue", "clear red", "remove green", "ensure blue", "ensure red"}
+	if !slices.Equal(driver.did, want) {
+		t.Errorf("did %q", driver.did)
+	}
+}
+
+// TestWhatStandsIsLeftAlone: what was made a moment ago is looked at again after a while, or when
+// it is to be otherwise, or gone. A start has it looked at in any case.
+func TestWhatStandsIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		driver := &paper{}
+		wish := Wish{Network: resources.Network{Name: "blue", Bridge: "br-blue"}}
+		k := NewKeeper(driver, func([]string) ([]Wish, bool) { return []Wish{wish}, true })
+		did := func(what string, want ...string) {
+			t.Helper()
+			if !slices.Equal(driver.did, want) {
+				t.Errorf("%s it did %q, want %q", what, driver.did, want)
+			}
+			driver.did = nil
+		}
+		tidied := []string{"clear blue", "ensure blue"}
+		k.Tidy(t.Context())
+		did("at first", tidied...)
+		k.Tidy(t.Context())
+		did("at once again")
+		time.Sleep(trusted)
+		k.Tidy(t.Context())
+		did("after a while", tidied...)
+		for _, change := range []func(){
+			func() { wish.Peers = []netip.Addr{netip.MustParseAddr("10.0.0.2")} },
+			func() { wish.Local = netip.MustParseAddr("10.0.0.1") },
+			func() { wish.MTU = 1400 },
+			func() { driver.made = nil },
+		} {
+			change()
+			k.Tidy(t.Context())
+			did("after a change", tidied...)
+		}
+		start := agents.Act{Verb: agents.VerbStart, Spec: resources.Spec{Networks: []string{"blue"}}}
+		k.Before(func(context.Context, agents.Act) agents.Result { return agents.Result{OK: true} })(t.Context(), start)
+		did("before a start", "ensure blue")
+		driver.faults = map[string]error{"blue": errors.New("no such device")}
+		wish.MTU = 1300
+		for range 2 {
+			if k.Tidy(t.Context()); len(driver.did) == 0 {
+				t.Error("what could not be made is not tried again")
+			}
+			driver.did = nil
+		}
+	})
+}
+
+// TestARoundGoesByWhatIsWantedNow: what came to be wanted since the round began stays, and what
+// no longer is, is not made. The lock is free in between.
+func TestARoundGoesByWhatIsWantedNow(t *testing.T) {
+	driver := &paper{made: []string{"green"}}
+	green := Wish{Network: resources.Network{Name: "green"}}
+	wishes := []Wish{{Network: resources.Network{Name: "blue"}}, {Network: resources.Network{Name: "red"}}}
+	rounds := 0
+	var k *Keeper
+	k = NewKeeper(driver, func([]string) ([]Wish, bool) {
+		if rounds++; rounds == 2 {
+			wishes = []Wish{wishes[0], green}
+		}
+		if k.mu.TryLock() {
+			t.Error("it is asked without the lock")
+		}
+		return wishes, true
+	})
+	if failed := k.Tidy(t.Context()); len(failed) != 0 {
+		t.Fatal(failed)
+	}
+	if want := []string{"clear blue", "ensure blue"}; !slices.Equal(driver.did, want) {
+		t.Errorf("did %q, want %q", driver.did, want)
+	}
+}
+
+// TestWhoNoLongerWaitsIsNotServed: an act whose time is over makes nothing more.
+func TestWhoNoLongerWaitsIsNotServed(t *testing.T) {
+	driver := &paper{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	result := keeping(driver, true).Before(func(context.Context, agents.Act) agents.Result {
+		return agents.Result{OK: true}
+	})(ctx, agents.Act{Verb: agents.VerbStart, Spec: resources.Spec{Networks: []string{"blue", "red"}}})
+	if result.OK || len(driver.did) != 0 || len(keeping(driver, true, "blue").Tidy(ctx)) != 0 || len(driver.did) != 0 {
+		t.Errorf("answered %+v, did %q", result, driver.did)
 	}
 }
 

@@ -3,8 +3,11 @@ package network
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -23,88 +26,122 @@ const port = 4789
 const overhead4, overhead6 = 50, 70
 
 // VXLAN makes networks by the kernel's bridge and VXLAN drivers, in the network namespace of the
-// calling thread.
-type VXLAN struct{}
+// calling thread. It remembers what the host has until it changes something of it, or is told to
+// look again.
+type VXLAN struct{ seen *here }
 
-var _ Driver = VXLAN{}
+var _ Driver = (*VXLAN)(nil)
+
+// Look implements Driver.
+func (v *VXLAN) Look() { v.seen = nil }
 
 // device is the name of a network's VXLAN device.
 func device(vlan int) string { return fmt.Sprintf("clvx%d", vlan) }
 
 // Check implements Driver.
-func (VXLAN) Check(w Wish) error {
-	if _, err := mtuOf(w); err != nil {
+func (v *VXLAN) Check(w Wish) error {
+	h, err := v.look()
+	if err != nil {
+		return err
+	}
+	if _, err := h.mtuOf(w); err != nil {
 		return fmt.Errorf("network %s: %w", w.Name, err)
 	}
-	for _, name := range []string{w.Bridge, device(w.VLAN)} {
-		if _, err := ours(w.Name, name); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
-			return fmt.Errorf("network %s: %s: %w", w.Name, name, err)
-		}
-	}
-	return nil
-}
-
-// ours finds an interface of a network. ErrForeign is returned for one that is not ours.
-func ours(network, name string) (netlink.Link, error) {
-	has, err := netlink.LinkByName(name)
-	if err != nil {
-		return nil, err
-	}
-	if has.Attrs().Alias != markPrefix+network {
-		return nil, fmt.Errorf("an interface of this name is here: %w", ErrForeign)
-	}
-	return has, nil
+	return h.obstacle(w)
 }
 
 // Ensure implements Driver.
-func (VXLAN) Ensure(w Wish) error {
-	if err := (VXLAN{}).Check(w); err != nil {
+func (v *VXLAN) Ensure(w Wish) error {
+	if err := v.Check(w); err != nil {
 		return err
 	}
-	mtu, err := mtuOf(w)
+	mtu, err := v.seen.mtuOf(w)
 	if err != nil {
 		return fmt.Errorf("network %s: %w", w.Name, err)
 	}
-	bridge, err := ensureLink(w.Name, &netlink.Bridge{LinkAttrs: attributes(w.Name, w.Bridge, mtu)}, alike)
+	if err := v.adopt(w); err != nil {
+		return err
+	}
+	if err := v.clearAway(w, true); err != nil {
+		return err
+	}
+	bridge, err := v.ensureLink(&netlink.Bridge{LinkAttrs: attributes(w.Name, w.Bridge, mtu)}, alike)
 	if err != nil {
 		return fmt.Errorf("network %s: bridge %s: %w", w.Name, w.Bridge, err)
 	}
 	want := &netlink.Vxlan{LinkAttrs: attributes(w.Name, device(w.VLAN), mtu), VxlanId: w.VLAN, Port: port,
 		SrcAddr: w.Local.AsSlice(), Learning: true}
-	tunnel, err := ensureLink(w.Name, want, sameTunnel)
+	tunnel, err := v.ensureLink(want, sameTunnel)
 	if err != nil {
 		return fmt.Errorf("network %s: device %s: %w", w.Name, want.Name, err)
 	}
-	if err := attach(tunnel, bridge, mtu); err != nil {
+	if err := v.attach(tunnel, bridge, mtu); err != nil {
 		return fmt.Errorf("network %s: %w", w.Name, err)
 	}
 	if err := flood(tunnel, w.Peers); err != nil {
 		return fmt.Errorf("network %s: addresses of %s: %w", w.Name, want.Name, err)
 	}
-	return removeOthers(w)
+	return nil
 }
 
-// removeOthers takes away what is left of a network that had another bridge or number. A bridge
-// that something is attached to stays until that is gone.
-func removeOthers(w Wish) error {
-	links, err := netlink.LinkList()
+// Clear implements Driver.
+func (v *VXLAN) Clear(w Wish) error { return v.clearAway(w, false) }
+
+// clearAway removes what is left of a network that had another bridge or number and, where it is to
+// be made, what is left of others under names that are its own now. What is in use stays.
+func (v *VXLAN) clearAway(w Wish, taking bool) error {
+	h, err := v.look()
+	if err != nil || len(h.leftOf(w, taking)) == 0 {
+		return err
+	}
+	v.Look() // something may have been attached since
+	if h, err = v.look(); err != nil {
+		return err
+	}
+	for _, link := range h.leftOf(w, taking) {
+		if err := v.remove(link); err != nil {
+			network, _ := marked(link)
+			return fmt.Errorf("network %s: remove %s, which network %s no longer has: %w", w.Name, link.Attrs().Name,
+				network, err)
+		}
+	}
+	return nil
+}
+
+// adopt marks a network as ours by its new name, where it has just that: nothing of it changes for
+// what is attached.
+func (v *VXLAN) adopt(w Wish) error {
+	h, err := v.look()
 	if err != nil {
 		return err
 	}
-	used := map[int]bool{}
-	for _, link := range links {
-		if link.Attrs().Alias != markPrefix+w.Name {
-			used[link.Attrs().MasterIndex] = true
+	bridge, tunnel := h.named(w.Bridge), h.named(device(w.VLAN))
+	if !renamed(w, bridge, tunnel) {
+		return nil
+	}
+	v.Look()
+	for _, link := range []netlink.Link{bridge, tunnel} {
+		if err := netlink.LinkSetAlias(link, markPrefix+w.Name); err != nil {
+			return fmt.Errorf("network %s: mark %s: %w", w.Name, link.Attrs().Name, err)
 		}
 	}
-	for _, link := range links {
-		a := link.Attrs()
-		if a.Alias != markPrefix+w.Name || a.Name == w.Bridge || a.Name == device(w.VLAN) || used[a.Index] {
-			continue
-		}
-		if err := netlink.LinkDel(link); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
-			return fmt.Errorf("network %s: remove %s, which it no longer has: %w", w.Name, a.Name, err)
-		}
+	return nil
+}
+
+// renamed reports whether a bridge and its device are those of the network under another name.
+func renamed(w Wish, bridge, tunnel netlink.Link) bool {
+	if bridge == nil || tunnel == nil {
+		return false
+	}
+	before, is := marked(bridge)
+	return is && before != w.Name && bridge.Type() == "bridge" && tunnel.Attrs().Alias == bridge.Attrs().Alias &&
+		tunnel.Attrs().MasterIndex == bridge.Attrs().Index
+}
+
+func (v *VXLAN) remove(link netlink.Link) error {
+	v.Look()
+	if err := netlink.LinkDel(link); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
+		return err
 	}
 	return nil
 }
@@ -124,23 +161,25 @@ func sameTunnel(has, want netlink.Link) bool {
 	return is && a.VxlanId == b.VxlanId && a.SrcAddr.Equal(b.SrcAddr) && a.Port == b.Port
 }
 
-// ensureLink finds an interface that is ours, or makes it. One that is ours and of another kind is
-// made anew.
-func ensureLink(network string, want netlink.Link, same func(has, want netlink.Link) bool) (netlink.Link, error) {
-	name := want.Attrs().Name
-	has, err := ours(network, name)
-	switch {
-	case errors.As(err, &netlink.LinkNotFoundError{}):
-	case err != nil:
+// ensureLink finds an interface that is ours, or makes it. One of another kind is made anew.
+func (v *VXLAN) ensureLink(want netlink.Link, same func(has, want netlink.Link) bool) (netlink.Link, error) {
+	h, err := v.look()
+	if err != nil {
 		return nil, err
+	}
+	has := h.named(want.Attrs().Name)
+	switch {
+	case has == nil:
+	case has.Attrs().Alias != want.Attrs().Alias:
+		return nil, ErrForeign // it came a moment ago
 	case has.Type() == want.Type() && same(has, want):
 		return has, nil
 	default:
-		if err := netlink.LinkDel(has); err != nil {
+		if err := v.remove(has); err != nil {
 			return nil, err
 		}
 	}
-	return add(want)
+	return v.add(want)
 }
 
 // unmarked is what an interface is called until it has its mark.
@@ -148,7 +187,8 @@ const unmarked = "clusterd-new"
 
 // add makes an interface. The kernel takes no alias with the order to make one, so it gets its own
 // name only once it is marked: what a crash leaves in between is ours by its name.
-func add(want netlink.Link) (netlink.Link, error) {
+func (v *VXLAN) add(want netlink.Link) (netlink.Link, error) {
+	v.Look()
 	attrs := want.Attrs()
 	name := attrs.Name
 	if left, err := netlink.LinkByName(unmarked); err == nil {
@@ -182,25 +222,46 @@ func unsupported(err error) error {
 }
 
 // attach has frames go between the two, both up and of one size.
-func attach(tunnel, bridge netlink.Link, mtu int) error {
+func (v *VXLAN) attach(tunnel, bridge netlink.Link, mtu int) error {
 	if tunnel.Attrs().MasterIndex != bridge.Attrs().Index {
+		v.Look()
 		if err := netlink.LinkSetMasterByIndex(tunnel, bridge.Attrs().Index); err != nil {
 			return fmt.Errorf("attach %s to %s: %w", tunnel.Attrs().Name, bridge.Attrs().Name, err)
 		}
 	}
 	for _, link := range []netlink.Link{tunnel, bridge} {
 		if link.Attrs().MTU != mtu {
+			v.Look()
 			if err := netlink.LinkSetMTU(link, mtu); err != nil {
 				return fmt.Errorf("MTU %d of %s: %w", mtu, link.Attrs().Name, err)
 			}
 		}
 		if link.Attrs().Flags&net.FlagUp == 0 {
+			v.Look()
+			if err := keepOut(link.Attrs().Name); err != nil {
+				return fmt.Errorf("keep this host out of %s: %w", link.Attrs().Name, err)
+			}
 			if err := netlink.LinkSetUp(link); err != nil {
 				return fmt.Errorf("bring %s up: %w", link.Attrs().Name, err)
 			}
 		}
 	}
 	return nil
+}
+
+// keepOut has the kernel speak no IPv6 on an interface that comes up. Else it would give itself an
+// address there, where guests reach the host, and take addresses and routes from any guest that
+// calls itself a router. A kernel without IPv6 has nothing to be told.
+func keepOut(name string) error {
+	setting, err := os.OpenFile(filepath.Join("/proc/sys/net/ipv6/conf", name, "disable_ipv6"), os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = setting.WriteString("1")
+	return errors.Join(err, setting.Close())
 }
 
 // flood has frames for all, and for whom nobody knows, go to exactly these addresses.
@@ -245,55 +306,15 @@ func floodEntry(tunnel netlink.Link, peer netip.Addr) *netlink.Neigh {
 		Flags: netlink.NTF_SELF, IP: peer.AsSlice(), HardwareAddr: make(net.HardwareAddr, 6)}
 }
 
-// mtuOf is the largest packet that the network carries, by the interface that has our own address.
-func mtuOf(w Wish) (int, error) {
-	if !w.Local.IsValid() {
-		return 0, errors.New("this node's address is not known")
-	}
-	way, err := interfaceOf(w.Local)
-	if err != nil {
-		return 0, err
-	}
-	most := way.MTU - overhead4
-	if w.Local.Is6() {
-		most = way.MTU - overhead6
-	}
-	switch {
-	case w.MTU == 0:
-		return most, nil
-	case w.MTU > most:
-		return 0, fmt.Errorf("mtu %d does not fit: %s carries %d, of which VXLAN leaves %d; lower the network's mtu or "+
-			"raise that of %s", w.MTU, way.Name, way.MTU, most, way.Name)
-	}
-	return w.MTU, nil
-}
-
-func interfaceOf(local netip.Addr) (netlink.LinkAttrs, error) {
-	addresses, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil {
-		return netlink.LinkAttrs{}, err
-	}
-	for _, address := range addresses {
-		if at, ok := netip.AddrFromSlice(address.IP); ok && at.Unmap() == local {
-			link, err := netlink.LinkByIndex(address.LinkIndex)
-			if err != nil {
-				return netlink.LinkAttrs{}, err
-			}
-			return *link.Attrs(), nil
-		}
-	}
-	return netlink.LinkAttrs{}, fmt.Errorf("no interface here has this node's address %s", local)
-}
-
 // Present implements Driver.
-func (VXLAN) Present() ([]string, error) {
-	links, err := netlink.LinkList()
+func (v *VXLAN) Present() ([]string, error) {
+	h, err := v.look()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, link := range links {
-		if name, ours := strings.CutPrefix(link.Attrs().Alias, markPrefix); ours && !slices.Contains(names, name) {
+	for _, link := range h.links {
+		if name, is := marked(link); is && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -303,28 +324,25 @@ func (VXLAN) Present() ([]string, error) {
 
 // Remove implements Driver. The device goes first: a bridge without it is taken for ours as long as
 // it has the mark, and a crash in between leaves nothing that the next Remove would not find.
-func (VXLAN) Remove(network string) error {
-	links, err := netlink.LinkList()
+func (v *VXLAN) Remove(network string) error {
+	v.Look() // something may have been attached since
+	h, err := v.look()
 	if err != nil {
 		return err
 	}
 	var ours []netlink.Link
-	for _, link := range links {
-		if link.Attrs().Alias == markPrefix+network {
-			ours = append(ours, link)
+	for _, link := range h.links {
+		if name, is := marked(link); !is || name != network {
+			continue
 		}
-	}
-	mine := func(index int) bool {
-		return slices.ContainsFunc(ours, func(l netlink.Link) bool { return l.Attrs().Index == index })
-	}
-	for _, link := range links {
-		if mine(link.Attrs().MasterIndex) && !mine(link.Attrs().Index) {
-			return fmt.Errorf("network %s: %s is attached to it: %w", network, link.Attrs().Name, ErrInUse)
+		if other := h.foreignAt(link); other != "" {
+			return fmt.Errorf("network %s: %s is at %s: %w", network, other, link.Attrs().Name, ErrInUse)
 		}
+		ours = append(ours, link)
 	}
 	slices.SortStableFunc(ours, func(a, b netlink.Link) int { return strings.Compare(b.Type(), a.Type()) })
 	for _, link := range ours {
-		if err := netlink.LinkDel(link); err != nil && !errors.As(err, &netlink.LinkNotFoundError{}) {
+		if err := v.remove(link); err != nil {
 			return fmt.Errorf("network %s: remove %s: %w", network, link.Attrs().Name, err)
 		}
 	}

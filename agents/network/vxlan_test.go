@@ -138,7 +138,7 @@ func TestANetworkJoinsItsHosts(t *testing.T) {
 	for _, h := range []struct{ host, peer host }{{a, b}, {b, a}} {
 		h.host.do(t, func() error {
 			blue := wish(h.host.local, h.peer.local)
-			return errors.Join(VXLAN{}.Ensure(blue), VXLAN{}.Ensure(blue), VXLAN{}.Ensure(red(blue)))
+			return errors.Join((&VXLAN{}).Ensure(blue), (&VXLAN{}).Ensure(blue), (&VXLAN{}).Ensure(red(blue)))
 		})
 	}
 	a.do(t, func() error { return addAddress("br-blue", "10.20.0.1/24") })
@@ -188,12 +188,12 @@ func TestOnlyWhatIsOursIsTouched(t *testing.T) {
 					return err
 				}
 				w := wish(a.local, b.local)
-				for _, err := range []error{VXLAN{}.Check(w), VXLAN{}.Ensure(w)} {
+				for _, err := range []error{(&VXLAN{}).Check(w), (&VXLAN{}).Ensure(w)} {
 					if !errors.Is(err, ErrForeign) {
 						t.Errorf("got %v, want ErrForeign", err)
 					}
 				}
-				if err := (VXLAN{}).Remove("blue"); err != nil {
+				if err := (&VXLAN{}).Remove("blue"); err != nil {
 					t.Errorf("nothing of ours is here: %v", err)
 				}
 				if after, err := names(); err != nil || !slices.Equal(before, after) {
@@ -210,17 +210,17 @@ func TestABridgeInUseStays(t *testing.T) {
 	a, b := twoHosts(t)
 	a.do(t, func() error {
 		before, err := names()
-		if err := errors.Join(err, VXLAN{}.Ensure(wish(a.local, b.local)), attachTap("br-blue")); err != nil {
+		if err := errors.Join(err, (&VXLAN{}).Ensure(wish(a.local, b.local)), attachTap("br-blue")); err != nil {
 			return err
 		}
-		if err := (VXLAN{}).Remove("blue"); !errors.Is(err, ErrInUse) {
+		if err := (&VXLAN{}).Remove("blue"); !errors.Is(err, ErrInUse) {
 			t.Errorf("got %v, want ErrInUse", err)
 		}
-		if present, err := (VXLAN{}).Present(); err != nil || !slices.Equal(present, []string{"blue"}) {
+		if present, err := (&VXLAN{}).Present(); err != nil || !slices.Equal(present, []string{"blue"}) {
 			t.Errorf("present are %v, %v", present, err)
 		}
 		tap, err := netlink.LinkByName("tap0")
-		if err := errors.Join(err, netlink.LinkDel(tap), VXLAN{}.Remove("blue"), VXLAN{}.Remove("blue")); err != nil {
+		if err := errors.Join(err, netlink.LinkDel(tap), (&VXLAN{}).Remove("blue"), (&VXLAN{}).Remove("blue")); err != nil {
 			return err
 		}
 		if after, err := names(); err != nil || !slices.Equal(before, after) {
@@ -239,7 +239,7 @@ func TestACrashInBetweenIsMended(t *testing.T) {
 			a.do(t, func() error {
 				before, err := names()
 				w := wish(a.local, b.local)
-				if err := errors.Join(err, VXLAN{}.Ensure(w)); err != nil {
+				if err := errors.Join(err, (&VXLAN{}).Ensure(w)); err != nil {
 					return err
 				}
 				whole, err := names()
@@ -247,14 +247,14 @@ func TestACrashInBetweenIsMended(t *testing.T) {
 					return err
 				}
 				link, err := netlink.LinkByName(left)
-				if err := errors.Join(err, netlink.LinkDel(link), VXLAN{}.Ensure(w)); err != nil {
+				if err := errors.Join(err, netlink.LinkDel(link), (&VXLAN{}).Ensure(w)); err != nil {
 					return err
 				}
 				if again, err := names(); err != nil || !slices.Equal(whole, again) {
 					t.Errorf("interfaces were %v, are %v (%v)", whole, again, err)
 				}
 				link, err = netlink.LinkByName(left)
-				if err := errors.Join(err, netlink.LinkDel(link), VXLAN{}.Remove("blue")); err != nil {
+				if err := errors.Join(err, netlink.LinkDel(link), (&VXLAN{}).Remove("blue")); err != nil {
 					return err
 				}
 				if after, err := names(); err != nil || !slices.Equal(before, after) {
@@ -272,18 +272,18 @@ func TestANetworkChanges(t *testing.T) {
 	third := netip.MustParseAddr("10.7.0.3")
 	a.do(t, func() error {
 		w := wish(a.local, b.local)
-		if err := (VXLAN{}).Ensure(w); err != nil {
+		if err := (&VXLAN{}).Ensure(w); err != nil {
 			return err
 		}
 		w.Peers = []netip.Addr{third}
-		if err := (VXLAN{}).Ensure(w); err != nil {
+		if err := (&VXLAN{}).Ensure(w); err != nil {
 			return err
 		}
 		if got, err := flooded("clvx20"); err != nil || !slices.Equal(got, []netip.Addr{third}) {
 			t.Errorf("frames for all go to %v, %v", got, err)
 		}
 		w.VLAN, w.Bridge = 21, "br-other"
-		if err := (VXLAN{}).Ensure(w); err != nil {
+		if err := (&VXLAN{}).Ensure(w); err != nil {
 			return err
 		}
 		found, err := names()
@@ -320,13 +320,13 @@ func TestAPacketThatDoesNotFitIsRefused(t *testing.T) {
 	a.do(t, func() error {
 		w := wish(a.local, b.local)
 		w.MTU = 1451
-		if err := (VXLAN{}).Ensure(w); err == nil {
+		if err := (&VXLAN{}).Ensure(w); err == nil {
 			t.Error("an MTU of 1451 over 1500 was taken")
 		}
-		if present, err := (VXLAN{}).Present(); err != nil || len(present) != 0 {
+		if present, err := (&VXLAN{}).Present(); err != nil || len(present) != 0 {
 			t.Errorf("it left %v, %v", present, err)
 		}
 		w.MTU = 1450
-		return VXLAN{}.Ensure(w)
+		return (&VXLAN{}).Ensure(w)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/internal/words"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
@@ -333,6 +334,7 @@ func (t *transaction) convalesced(c cluster.Done, service cluster.Service, n clu
 func (t *transaction) beginReconfigure(c cluster.Begin, service cluster.Service, n cluster.Member) {
 	h, _ := service.Holder(n.Name)
 	h.Disks, h.Demand = slices.Clip(h.Disks), h.Demand.Most(service.Spec.Demand)
+	h.Networks = words.Union(h.Networks, service.Spec.Networks)
 	for _, disk := range service.Spec.Disks {
 		if !slices.Contains(h.Disks, disk) {
 			h.Disks = append(h.Disks, disk)
@@ -359,7 +361,7 @@ func (t *transaction) reconfigured(c cluster.Done, service cluster.Service, n cl
 	if c.Result.OK {
 		h.Definition, h.Reason, service.Behind = intent.Definition, "", nil
 		if intent.Definition == service.Spec.Definition {
-			h.Demand = service.Spec.Demand
+			h.Demand, h.Networks = service.Spec.Demand, service.Spec.Networks
 		}
 		t.setService(service.WithHolder(h), resources.Started, e)
 		return

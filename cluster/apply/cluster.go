@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -145,9 +146,12 @@ func (t *transaction) applyRestore(c cluster.Restore) rules.Refusal {
 // it is found, both are its own (law L9).
 func (t *transaction) anywhere(service cluster.Service) []cluster.Holder {
 	holders := t.everywhere(message.HolderUnaskedSinceRestore.With(), service.Spec)
-	disks := service.Spec.Disks
+	disks, networks := service.Spec.Disks, service.Spec.Networks
 	for _, last := range service.Holders {
-		disks = resources.JoinDisks(disks, last.Disks)
+		disks, networks = resources.JoinDisks(disks, last.Disks), words.Union(networks, last.Networks)
+	}
+	for i := range holders {
+		holders[i].Networks = networks
 	}
 	if resources.SameDisks(disks, service.Spec.Disks) {
 		return holders
@@ -198,6 +202,9 @@ func (t *transaction) applyConfigure(c cluster.Configure) rules.Refusal {
 		}
 	}
 	if why := t.mayHold(c); !why.IsZero() {
+		return rules.Refuse(why)
+	}
+	if why := t.mayRewire(c.Document.Networks); !why.IsZero() {
 		return rules.Refuse(why)
 	}
 	if t.Tombstones.Len() > cluster.MaxTombstones {
@@ -252,6 +259,49 @@ func (t *transaction) mayDeclare(name string, c cluster.Configure) message.Text 
 		}
 	}
 	return message.Text{}
+}
+
+// mayRewire says why networks cannot become these: what a guest was started with must stay as it is
+// for as long as the guest may be running, or it would be cut off, or find itself among others.
+func (t *transaction) mayRewire(next map[string]resources.Network) message.Text {
+	for _, name := range words.SortedKeys(t.Document.Networks) {
+		was := t.Document.Networks[name]
+		now, kept := next[name]
+		if kept && was.VLAN == now.VLAN && was.Over == now.Over && was.Bridge == now.Bridge {
+			continue
+		}
+		services, nodes := t.startedWith(name)
+		switch {
+		case len(services) == 0:
+		case kept:
+			return message.DocumentNetworkFixed.With(name, some(services), some(nodes))
+		default:
+			return message.DocumentNetworkInUse.With(name, some(services), some(nodes))
+		}
+	}
+	return message.Text{}
+}
+
+// startedWith are the services that were started with a network, and where they may be running.
+func (t *transaction) startedWith(network string) (services, nodes []string) {
+	for _, service := range t.Others("", "") {
+		for i := range service.Holders {
+			if h := &service.Holders[i]; slices.Contains(h.Networks, network) {
+				services = words.Union(services, []string{service.Spec.Name})
+				nodes = words.Union(nodes, []string{h.Node})
+			}
+		}
+	}
+	return services, nodes
+}
+
+// some are so many names as a sentence bears.
+func some(names []string) string {
+	const most = 3
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most:most], fmt.Sprintf("%d more", more))
+	}
+	return words.Joined(names)
 }
 
 // declareServices brings the table of services in line with the document.

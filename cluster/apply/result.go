@@ -358,7 +358,7 @@ func (t *transaction) everywhere(why message.Text, spec resources.Spec) []cluste
 // are those of the definition that would run there.
 func (t *transaction) holderOn(n cluster.Member, why message.Text, spec resources.Spec, ask bool) cluster.Holder {
 	return cluster.Holder{Node: n.Name, Machine: n.Machine(), Boot: n.Boot, Since: t.index, Ask: ask, Why: why,
-		Definition: spec.Definition, Disks: spec.Disks, Demand: spec.Demand}
+		Definition: spec.Definition, Disks: spec.Disks, Demand: spec.Demand, Networks: spec.Networks}
 }
 
 func mergeHolders(a, b []cluster.Holder) []cluster.Holder {

@@ -51,7 +51,7 @@ func Host(node nodefile.Node, self Self, logger *slog.Logger, root func() *clust
 		Agent: agent, Addresses: addresses, Drivers: PowerDrivers(logger),
 		Doctor: newDoctor(node, agent), Importer: newImporter(agent),
 		Managed:  func(uuids []string) error { return doorkeeper.WriteManaged(managedPath(node), uuids) },
-		Networks: network.VXLAN{},
+		Networks: &network.VXLAN{},
 		Capacity: func() (cluster.Capacity, error) { return capacityBelow("/") },
 	}
 	place, err := membership.Folder(node.DataDir).Membership()

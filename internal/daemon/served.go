@@ -278,6 +278,7 @@ func (s served) Foresee(ctx context.Context, asked api.ForesightQuery) api.Fores
 		act.Rehearsed = true
 		act.Verb, act.Spec.Definition = agents.VerbPrepare, cmp.Or(h.Definition, service.Spec.Definition)
 		act.Definition, _ = root.Blobs.Get(act.Spec.Definition)
+		act.Spec.Networks = h.Networks
 		result := s.do()(ctx, act)
 		return api.Foresight{Ready: result.OK, Target: result.Why}
 	}

@@ -51,6 +51,10 @@ var (
 	DocumentSameVM       = New("document-same-vm", "{service} and {other} are the same VM {uuid}")
 	DocumentDiskInUse    = New("document-disk-in-use", "{service}: disk {disk} was started writable by {other}, "+
 		"which may be running on {node}")
+	DocumentNetworkInUse = New("document-network-in-use", "network {network} cannot be taken out: {services} may be "+
+		"running with it on {nodes}; stop what uses it, or restart it without it, and repeat")
+	DocumentNetworkFixed = New("document-network-fixed", "vlan, over and bridge of network {network} cannot change: "+
+		"{services} may be running with it on {nodes}; stop what uses it, or restart it on another network, and repeat")
 	DefinitionUnknown = New("definition-unknown", "{service}: the definition {definition} is not known to the cluster")
 	ServiceUUIDInUse  = New("service-uuid-in-use",
 		"{service}: its UUID cannot change while it may be running on {nodes}")

@@ -23,12 +23,17 @@ import (
 // from being made right.
 func Wishes(s *cluster.State, self, own string, addresses map[string]string, besides ...string) ([]network.Wish,
 	error) {
-	used := users.Of(s)
+	return wishes(s, users.Of(s), self, own, addresses, besides)
+}
+
+// wishes are Wishes, by who uses which network.
+func wishes(s *cluster.State, used map[string][]string, self, own string, addresses map[string]string,
+	besides []string) ([]network.Wish, error) {
 	if len(used) == 0 {
 		return nil, nil
 	}
 	local, unknown := hostOf(own)
-	var wishes []network.Wish
+	var found []network.Wish
 	var err error
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		if !slices.Contains(used[name], self) && !slices.Contains(besides, name) {
@@ -47,9 +52,9 @@ func Wishes(s *cluster.State, self, own string, addresses map[string]string, bes
 			}
 			wish.Peers = append(wish.Peers, peer)
 		}
-		wishes = append(wishes, wish)
+		found = append(found, wish)
 	}
-	return wishes, err
+	return found, err
 }
 
 // hostOf is the address in HOST:PORT. Names are not looked up: a resolver may be a guest.
@@ -86,6 +91,10 @@ type Options struct {
 type Host struct {
 	options Options
 	keeper  *network.Keeper
+
+	// used says who uses which network by the State counted. The keeper asks one at a time.
+	used    map[string][]string
+	counted *cluster.State
 }
 
 // New makes one. It does nothing by itself.
@@ -102,10 +111,16 @@ func (h *Host) Before(do func(context.Context, agents.Act) agents.Result,
 }
 
 func (h *Host) wanted(besides []string) ([]network.Wish, bool) {
+	// Asked first: a State from before this node was admitted does not tell what runs here, and it may
+	// be admitted at any moment. One that is newer than the answer only knows more.
+	known := h.options.Admitted()
 	root := h.options.Root()
-	wishes, err := Wishes(root, h.options.Node, h.options.Own(), h.options.Addresses(), besides...)
+	if root != h.counted {
+		h.used, h.counted = users.Of(root), root
+	}
+	wished, err := wishes(root, h.used, h.options.Node, h.options.Own(), h.options.Addresses(), besides)
 	h.options.Warn("addresses of networks", textOf(err))
-	return wishes, h.options.Admitted()
+	return wished, known
 }
 
 func textOf(err error) string {
@@ -115,19 +130,22 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// Pauses of Run: between two rounds, so that a burst of entries is one, and at most without a
-// change, so that what somebody else broke is mended.
+// Pauses of Run: between two rounds, so that a burst of entries is one; after a round of which
+// something failed, doubled with each one; and at most without a change, so that what somebody
+// else broke is mended.
 const (
 	between = 500 * time.Millisecond
+	again   = time.Second
 	atMost  = 30 * time.Second
 )
 
 // Run keeps the networks in line with the State until the context ends.
 func (h *Host) Run(ctx context.Context) {
 	warned := map[string]error{}
+	rest := time.Duration(0)
 	for {
 		changed := h.options.Changed()
-		failed := h.keeper.Tidy()
+		failed := h.keeper.Tidy(ctx)
 		for name := range warned {
 			if failed[name] == nil {
 				h.options.Warn("network "+name, "")
@@ -137,10 +155,19 @@ func (h *Host) Run(ctx context.Context) {
 			h.options.Warn("network "+name, textOf(err))
 		}
 		warned = failed
-		if !pause(ctx, nil, between) || !pause(ctx, changed, atMost) {
+		rest = restAfter(rest, len(failed) > 0)
+		if !pause(ctx, nil, between) || !pause(ctx, changed, cmp.Or(rest, atMost)) {
 			return
 		}
 	}
+}
+
+// restAfter is how long Run rests after a round, at the most, by how long it rested before.
+func restAfter(before time.Duration, failed bool) time.Duration {
+	if !failed {
+		return 0
+	}
+	return min(max(2*before, again), atMost)
 }
 
 // pause waits; it reports whether the context goes on.

@@ -1,11 +1,16 @@
 package networks
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/clusterd/clusterd/agents/network"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/resources"
 )
@@ -56,4 +61,107 @@ func TestWishesNameWhoIsReachedWhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stubborn is a driver that cannot make a network at first.
+type stubborn struct {
+	network.Driver
+	fails int
+	tries []time.Time
+}
+
+func (s *stubborn) Look() {}
+
+func (s *stubborn) Clear(network.Wish) error { return nil }
+
+func (s *stubborn) Present() ([]string, error) { return nil, nil }
+
+func (s *stubborn) Ensure(network.Wish) error {
+	s.tries = append(s.tries, time.Now())
+	if len(s.tries) <= s.fails {
+		return errors.New("no such device")
+	}
+	return nil
+}
+
+// TestAStateFromBeforeTheAdmissionTakesNothingAway: the node is admitted between two questions.
+func TestAStateFromBeforeTheAdmissionTakesNothingAway(t *testing.T) {
+	before, after := &cluster.State{}, &cluster.State{}
+	admitted := false
+	h := New(Options{Node: "node1", Root: func() *cluster.State {
+		if admitted {
+			return after
+		}
+		admitted = true // right after this State was read
+		return before
+	}, Admitted: func() bool { return admitted }, Own: func() string { return "" },
+		Addresses: func() map[string]string { return nil }, Warn: func(string, string) {}})
+	if _, known := h.wanted(nil); known {
+		t.Error("what an older State says is taken for what is known")
+	}
+	if _, known := h.wanted(nil); !known {
+		t.Error("what the newest State says is not known")
+	}
+}
+
+// TestWhoUsesWhatIsCountedOncePerState: and anew for the next one.
+func TestWhoUsesWhatIsCountedOncePerState(t *testing.T) {
+	states := map[bool]*cluster.State{}
+	for _, used := range []bool{true, false} {
+		s := &cluster.State{}
+		s.Document.Networks = map[string]resources.Network{"blue": {Name: "blue"}}
+		if used {
+			s.Services.Set("vm:web", cluster.Service{Spec: resources.Spec{Networks: []string{"blue"}},
+				Holders: []cluster.Holder{{Node: "node1"}}})
+		}
+		states[used] = s
+	}
+	used := true
+	h := New(Options{Node: "node1", Root: func() *cluster.State { return states[used] },
+		Admitted: func() bool { return true }, Own: func() string { return "10.0.0.1:7440" },
+		Addresses: func() map[string]string { return nil }, Warn: func(string, string) {}})
+	if found, _ := h.wanted(nil); len(found) != 1 {
+		t.Fatalf("wished for %v", found)
+	}
+	h.used["blue"] = nil // counted once more, it would be back
+	if found, _ := h.wanted(nil); len(found) != 0 {
+		t.Errorf("counted twice by one State: %v", found)
+	}
+	used = false
+	h.wanted(nil)
+	used = true
+	if found, _ := h.wanted(nil); len(found) != 1 {
+		t.Errorf("by another State %v is wished for", found)
+	}
+}
+
+// TestWhatFailedIsTriedAgainSoon: at first after a second, then less and less often.
+func TestWhatFailedIsTriedAgainSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &cluster.State{}
+		s.Document.Networks = map[string]resources.Network{"blue": {Name: "blue"}}
+		s.Services.Set("vm:web", cluster.Service{Spec: resources.Spec{Networks: []string{"blue"}},
+			Holders: []cluster.Holder{{Node: "node1"}}})
+		warned := ""
+		driver := &stubborn{fails: 8}
+		h := New(Options{Node: "node1", Driver: driver, Root: func() *cluster.State { return s },
+			Changed: func() <-chan struct{} { return nil }, Admitted: func() bool { return true },
+			Own: func() string { return "10.0.0.1:7440" }, Addresses: func() map[string]string { return nil },
+			Warn: func(name, text string) {
+				if name == "network blue" {
+					warned = text
+				}
+			}})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		h.Run(ctx)
+		for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30, 30} {
+			if got := driver.tries[i+1].Sub(driver.tries[i]); got != want*time.Second+between {
+				t.Errorf("pause %d is %s", i, got)
+			}
+		}
+		if warned != "" {
+			t.Errorf("after it was made it is said: %s", warned)
+		}
+	})
 }

@@ -29,6 +29,10 @@ const (
 // somebody would have to quote.
 var interfaceName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,14}$`)
 
+// reserved are names of interfaces that are no bridge's: the loopback, those of clusterd's own
+// devices, and those by which the kernel keeps settings that are no interface's (ip-sysctl).
+var reserved = regexp.MustCompile(`^(lo|all|default|clusterd-new|clvx[0-9]+)$`)
+
 // Networks reads the section "networks", and what services say of them.
 type Networks struct {
 	reader *strict.Reader
@@ -72,6 +76,10 @@ func (n *Networks) Network(name string, key, value *yaml.Node) {
 			n.reader.Fault(key, "%s needs \"bridge\": %q is no name for an interface, which has at most 15 letters", what,
 				strict.Brief(network.Bridge))
 		}
+	}
+	if reserved.MatchString(network.Bridge) {
+		n.reader.Fault(key, "%s has bridge %s, a name that Linux or clusterd uses for something else; give it another",
+			what, network.Bridge)
 	}
 	n.distinct(key, network)
 	n.Declared[name], n.places[name] = network, key

@@ -9,8 +9,10 @@ import (
 )
 
 // Of are the nodes that use each network of the document, sorted: those that may hold a service
-// which is attached to it, and those to which one is on its way. It is counted from the State
-// alone, and a node in doubt counts: there a guest may be talking.
+// which is attached to it, and those to which one is on its way. What a guest was started with
+// counts, whatever has been declared since, and what is declared counts too: it comes with the next
+// start. It is counted from the State alone, and a node in doubt counts: there a guest may be
+// talking.
 func Of(s *cluster.State) map[string][]string {
 	if len(s.Document.Networks) == 0 {
 		return nil
@@ -19,18 +21,23 @@ func Of(s *cluster.State) map[string][]string {
 	for name := range s.Document.Networks {
 		found[name] = map[string]bool{}
 	}
+	talks := func(node string, networks []string) {
+		for _, name := range networks {
+			if found[name] != nil { // else it is no longer in the document
+				found[name][node] = true
+			}
+		}
+	}
 	use := func(service *cluster.Service) {
-		for _, name := range service.Spec.Networks {
-			if found[name] == nil {
-				continue // no longer in the document
-			}
-			for _, h := range service.Holders {
-				found[name][h.Node] = true
-			}
-			if i := service.Intent; i != nil {
-				found[name][i.Node] = true
-				found[name][i.Target] = true
-			}
+		for i := range service.Holders {
+			h := &service.Holders[i]
+			talks(h.Node, service.Spec.Networks)
+			talks(h.Node, h.Networks)
+		}
+		if i := service.Intent; i != nil {
+			talks(i.Node, service.Spec.Networks)
+			talks(i.Target, service.Spec.Networks)
+			talks(i.Target, i.SetOutAs(service.Spec).Networks)
 		}
 	}
 	for _, service := range s.Services.Rows() {

@@ -19,6 +19,8 @@ func TestWhoUsesANetwork(t *testing.T) {
 		}
 		return held
 	}
+	others := resources.Spec{Networks: []string{"green"}}
+	started := []cluster.Holder{{Node: "node1", Networks: []string{"blue", "gone"}}}
 	for _, tc := range []struct {
 		name    string
 		service cluster.Service
@@ -33,12 +35,18 @@ func TestWhoUsesANetwork(t *testing.T) {
 		{"both ends of a move", cluster.Service{Holders: on("node1"),
 			Intent: &cluster.Intent{Kind: cluster.IntentMigrate, Node: "node1", Target: "node2"}}, false,
 			[]string{"node1", "node2"}},
+		{"where it runs since before it was given others", cluster.Service{Spec: others, Holders: started}, false,
+			[]string{"node1"}},
+		{"where that is going", cluster.Service{Spec: others, Intent: &cluster.Intent{Kind: cluster.IntentMigrate,
+			Node: "node1", Target: "node2", Source: &started[0]}}, false, []string{"node2"}},
 		{"where a removed service may run on", cluster.Service{Holders: on("node1")}, true, []string{"node1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &cluster.State{}
 			s.Document.Networks = map[string]resources.Network{"blue": {Name: "blue"}, "red": {Name: "red"}}
-			tc.service.Spec.Networks = []string{"blue", "gone"}
+			if tc.service.Spec.Networks == nil {
+				tc.service.Spec.Networks = []string{"blue", "gone"}
+			}
 			if tc.grave {
 				s.Tombstones.Set("uuid", tc.service)
 			} else {

@@ -234,9 +234,12 @@ var ports = []Mutant{
 }
 
 const (
-	users  = "internal/networks/users/users.go"
-	keeper = "agents/network/keeper.go"
-	vxlan  = "agents/network/vxlan.go"
+	users   = "internal/networks/users/users.go"
+	keeper  = "agents/network/keeper.go"
+	vxlan   = "agents/network/vxlan.go"
+	present = "agents/network/here.go"
+	wished  = "internal/networks/networks.go"
+	wiring  = "cluster/apply/cluster.go"
 )
 
 func byNetworkTests(run string) []Net { return []Net{tests("agents/network", "^"+run+"$")} }
@@ -248,12 +251,13 @@ func byUserTests(run string) []Net { return []Net{tests("internal/networks/users
 var guestNetworks = []Mutant{
 	{
 		Name: "target-is-no-user", Law: "R", Broken: "where a guest is on its way to, its network is used by nobody",
-		Edits: []Edit{{users, "\t\t\t\tfound[name][i.Target] = true\n", ""}},
-		Nets:  byUserTests("TestWhoUsesANetwork"),
+		Edits: []Edit{{users, "\t\t\ttalks(i.Target, service.Spec.Networks)\n" +
+			"\t\t\ttalks(i.Target, i.SetOutAs(service.Spec).Networks)\n", ""}},
+		Nets: byUserTests("TestWhoUsesANetwork"),
 	},
 	{
 		Name: "doubt-is-no-use", Law: "R", Broken: "of the nodes where a guest may be, only one uses its network",
-		Edits: []Edit{{users, "range service.Holders {\n", "range service.Holders[:min(1, len(service.Holders))] {\n"}},
+		Edits: []Edit{{users, "range service.Holders {\n", "range min(1, len(service.Holders)) {\n"}},
 		Nets:  byUserTests("TestWhoUsesANetwork"),
 	},
 	{
@@ -261,6 +265,35 @@ var guestNetworks = []Mutant{
 		Broken: "a removed service that may run on uses no network",
 		Edits:  []Edit{{users, "\t\tuse(&grave)\n", "\t\t_ = grave\n"}},
 		Nets:   byUserTests("TestWhoUsesANetwork"),
+	},
+	{
+		Name: "declared-anew-is-attached-anew", Law: "R", Broken: "a guest that runs loses its network to what is declared",
+		Edits: []Edit{{users, "\t\t\ttalks(h.Node, h.Networks)\n", ""}},
+		Nets:  byUserTests("TestWhoUsesANetwork"),
+	},
+	{
+		Name: "moved-guests-are-attached-anew", Law: "R", Broken: "where a guest goes to, only what is declared now is used",
+		Edits: []Edit{{users, "\t\t\ttalks(i.Target, i.SetOutAs(service.Spec).Networks)\n", ""}},
+		Nets:  byUserTests("TestWhoUsesANetwork"),
+	},
+	{
+		Name: "moves-go-by-the-declaration", Law: "R",
+		Broken: "a live move makes the networks that are declared, not those that the guest has",
+		Edits: []Edit{{"cluster/work.go", "d.Spec.Definition, d.Spec.Networks = source.Definition, source.Networks",
+			"d.Spec.Definition = source.Definition"}},
+		Nets: byTests("TestARunningGuestKeepsItsNetworks"),
+	},
+	{
+		Name: "networks-change-under-guests", Law: "R", Broken: "the bridge of a network changes under running guests",
+		Edits: []Edit{{wiring, "\t\tif kept && was.VLAN == now.VLAN && was.Over == now.Over && was.Bridge == now.Bridge {\n",
+			"\t\tif kept && was.VLAN > 0 && now.VLAN > 0 {\n"}},
+		Nets: byTests("TestARunningGuestKeepsItsNetworks"),
+	},
+	{
+		Name: "networks-go-under-guests", Law: "R", Broken: "a network leaves the document while guests run with it",
+		Edits: []Edit{{wiring, "\t\tdefault:\n\t\t\treturn message.DocumentNetworkInUse",
+			"\t\tcase now.VLAN > 0:\n\t\t\treturn message.DocumentNetworkInUse"}},
+		Nets: byTests("TestARunningGuestKeepsItsNetworks"),
 	},
 	{
 		Name: "guests-come-before-their-networks", Law: "R", Broken: "a guest is started where its network cannot be made",
@@ -274,17 +307,61 @@ var guestNetworks = []Mutant{
 	},
 	{
 		Name: "unknown-is-unused", Law: "R", Broken: "a node that was not admitted yet takes the networks of its guests away",
-		Edits: []Edit{{keeper, "\tif !known {\n", "\tif false && !known {\n"}},
-		Nets:  byNetworkTests("TestTidyFollowsWhatIsWanted"),
+		Edits: []Edit{
+			{keeper, "\tif !known {\n\t\treturn nil, nil, nil\n", "\tif false && !known {\n\t\treturn nil, nil, nil\n"},
+			{keeper, "\tif !known {\n\t\treturn nil\n", "\tif false && !known {\n\t\treturn nil\n"}},
+		Nets: byNetworkTests("TestTidyFollowsWhatIsWanted"),
 	},
 	{
 		Name: "foreign-bridges-are-ours", Law: "R", Broken: "an interface that somebody else made is taken",
-		Edits: []Edit{{vxlan, "\tif has.Attrs().Alias != markPrefix+network {\n", "\tif false {\n"}},
-		Nets:  byNetworkTests("TestOnlyWhatIsOursIsTouched"),
+		Edits: []Edit{{present, "\t\tcase named && !is:\n", "\t\tcase false:\n"},
+			{vxlan, "\tcase has.Attrs().Alias != want.Attrs().Alias:\n", "\tcase false:\n"}},
+		Nets: byNetworkTests("TestOnlyWhatIsOursIsTouched"),
 	},
 	{
 		Name: "guests-lose-their-bridge", Law: "R", Broken: "a bridge is removed under the guests that are attached to it",
-		Edits: []Edit{{vxlan, "\t\tif mine(link.Attrs().MasterIndex) && !mine(link.Attrs().Index) {\n", "\t\tif false {\n"}},
+		Edits: []Edit{{present, "\t\tif a.MasterIndex == index || a.", "\t\tif a."}},
 		Nets:  byNetworkTests("TestABridgeInUseStays"),
+	},
+	{
+		Name: "guests-lose-what-they-stand-upon", Law: "R", Broken: "a bridge is removed under macvtaps, or with an address",
+		Edits: []Edit{{present, "\t\tif a.MasterIndex == index || a.ParentIndex == index && a.NetNsID < 0 {\n",
+			"\t\tif a.MasterIndex == index {\n"},
+			{present, "\t\tif address.LinkIndex == index && ", "\t\tif address.LinkIndex == 0 && "}},
+		Nets: byNetworkTests("TestWhatOthersHaveAtABridgeStays"),
+	},
+	{
+		Name: "guests-lose-their-way-out", Law: "R", Broken: "a network's new bridge takes the way out from the old one",
+		Edits: []Edit{{present, "\t\tif other := h.heldAt(w, link); other != \"\" {\n",
+			"\t\tif other := h.heldAt(w, link); other == \"-\" {\n"}},
+		Nets: byNetworkTests("TestAGuestKeepsItsBridgeAndItsWayOut"),
+	},
+	{
+		Name: "hosts-listen-to-guests", Law: "R", Broken: "a guest that calls itself a router is believed by the host",
+		Edits: []Edit{{vxlan, "\t_, err = setting.WriteString(\"1\")\n", "\t_, err = setting.WriteString(\"0\")\n"}},
+		Nets:  byNetworkTests("TestTheHostStaysOutOfItsGuestsNetworks"),
+	},
+	{
+		Name: "what-was-known-before-counts", Law: "R", Broken: "a State from before the admission says what runs here",
+		Edits: []Edit{{wished, "\treturn wished, known\n", "\treturn wished, h.options.Admitted() || known\n"}},
+		Nets:  []Net{tests("internal/networks", "^TestAStateFromBeforeTheAdmissionTakesNothingAway$")},
+	},
+	{
+		Name: "rounds-go-by-what-was-wanted", Law: "R", Broken: "a round takes away what a start has just had made",
+		Edits: []Edit{{keeper, "\tif wished {\n\t\treturn nil\n\t}\n\tdelete(", "\tdelete("}},
+		Nets:  byNetworkTests("TestARoundGoesByWhatIsWantedNow"),
+	},
+	{
+		Name: "old-looks-decide", Law: "R", Broken: "a bridge is removed under what came since the host was looked at",
+		Edits: []Edit{{vxlan, "\tv.Look() // something may have been attached since\n\th, err := v.look()\n",
+			"\th, err := v.look()\n"}},
+		Nets: byNetworkTests("TestARoundLooksOnce"),
+	},
+	{
+		Name: "networks-stay-others", Law: "R", Broken: "what another network had is not taken over",
+		Edits: []Edit{{vxlan, "\tif err := v.clearAway(w, true); err != nil {\n",
+			"\tif err := v.clearAway(w, false); err != nil {\n"},
+			{keeper, "\treturn k.driver.Clear(wish)\n", "\treturn nil\n"}},
+		Nets: byNetworkTests("TestANetworkTakesWhatAnotherHad"),
 	},
 }
