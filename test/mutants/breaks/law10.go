@@ -69,6 +69,12 @@ var admitted = []Mutant{
 		Nets:   first(tests("internal/tunnel", "^TestAMemberWithAMoveReachesNothingElse$")),
 	},
 	{
+		Name: "any-hypervisor-is-opened", Law: "L10",
+		Broken: "a member with a migration has another one's libvirtd start a program as root",
+		Edits:  []Edit{{"internal/tunnel/calls.go", "case uri != \"\" && uri != ownURI:", "case uri == ownURI && flags > 2:"}},
+		Nets:   first(tests("internal/tunnel", "^TestNoHypervisorButTheHostsOwnIsOpened$")),
+	},
+	{
 		Name: "any-guest-passes", Law: "L10",
 		Broken: "a member with a migration may end another guest than the one that moves",
 		Edits: []Edit{{"internal/tunnel/calls.go", "if guest == \"\" || !strings.EqualFold(named, guest) {",
