@@ -70,8 +70,9 @@ func TestWhatPassesToLibvirt(t *testing.T) {
 		"destroy another":             {call(programRemote, 12, domain(t, "web", otherGuest)), false, false},
 		"destroy nobody":              {call(programRemote, 12, nil), false, false},
 		"destroy with a false length": {call(programRemote, 12, bytes.Repeat([]byte{0xff}, 40)), false, false},
-		"prepare the arrival":         {call(programRemote, callPrepare, make([]byte, 9000)), true, false},
-		"finish the arrival":          {call(programRemote, callFinish, nil), true, false},
+		"prepare the arrival":         {preparing(guest9, "web"), true, false},
+		"prepare it without a text":   {call(programRemote, callPrepare, make([]byte, 9000)), false, false},
+		"finish what was not begun":   {finishing("web"), false, false},
 		"create from a definition":    {call(programRemote, 10, []byte("<domain/>")), false, false},
 		"define":                      {call(programRemote, 350, []byte("<domain/>")), false, false},
 		"list what runs":              {call(programRemote, 273, nil), false, false},
@@ -230,7 +231,7 @@ func TestAGuestArrivesUntilLibvirtSaysSo(t *testing.T) {
 			if own {
 				s = newWatch(far)
 			}
-			prepare := call(programRemote, callPrepare, make([]byte, 2000))
+			prepare := preparing(guest9, "web")
 			go func() {
 				_, _ = near.Write(prepare)
 				_, _ = io.Copy(io.Discard, near)
