@@ -79,8 +79,8 @@ func FuzzSieve(f *testing.F) {
 	})
 }
 
-// FuzzArrival reads the calls that prepare and finish an arrival: what is taken for the moving guest
-// is its definition to another reader of XML, too.
+// FuzzArrival reads the calls that prepare and finish an arrival: what is taken for the moving
+// guest is its definition to another reader of XML, too.
 func FuzzArrival(f *testing.F) {
 	f.Add(preparing(guest9, "web")[frameHead:], false)
 	f.Add(preparing(otherGuest, "web")[frameHead:], false)
