@@ -44,12 +44,13 @@ func (f Fault) LineText() string {
 }
 
 type domainXML struct {
-	XMLName xml.Name  `xml:"domain"`
-	Type    string    `xml:"type,attr"`
-	Title   string    `xml:"name"`
-	UUID    string    `xml:"uuid"`
-	OS      systemXML `xml:"os"`
-	Devices hostXML   `xml:"devices"`
+	XMLName xml.Name   `xml:"domain"`
+	Type    string     `xml:"type,attr"`
+	Title   string     `xml:"name"`
+	UUID    string     `xml:"uuid"`
+	OS      systemXML  `xml:"os"`
+	Devices hostXML    `xml:"devices"`
+	Options optionsXML `xml:"http://libvirt.org/schemas/domain/qemu/1.0 commandline"`
 	sizeXML
 }
 
@@ -133,6 +134,10 @@ func Read(text string) (Definition, []Fault) {
 				"in backups and on every node as it is; take it out, and have the console listen on 127.0.0.1 alone, or set "+
 				"vnc_password or spice_password in /etc/libvirt/qemu.conf of each node", brief(console.Type))
 		}
+	}
+	if option := found.Options.secret(); option != "" {
+		complain("has a secret in an argument for QEMU (%s), which would lie in the log, in backups and on every node "+
+			"as it is; take it out, and have QEMU read it from a file on each node (file= of -object secret)", option)
 	}
 	d.Bonds, d.Bridges = found.bonds(d), found.bridges()
 	if d.Demand, problem = found.demand(); problem != "" {
