@@ -72,6 +72,8 @@ func TestTheTrailHasWhoDidWhat(t *testing.T) {
 		s.ask("node1", viewer, "GET", api.PathBackup, nil)
 		s.ask("node1", operator, "POST", api.PathNodes, api.NodeRequest{ID: "r", Op: "remove", Node: "node3"})
 		s.ask("node1", rootUser, "POST", api.PathClient, api.ClientRequest{User: "eve", Role: "archangel"})
+		s.ask("node1", rootUser, "POST", api.PathClient, api.ClientRequest{User: "nobody", Revoke: true})
+		s.ask("node1", rootUser, "POST", api.PathClient, api.ClientRequest{User: "nobody", Revoke: true, Fingerprint: "0b"})
 		var got []string
 		for _, e := range s.trail("node1")[before:] {
 			result, _, _ := strings.Cut(e.Result, ":")
@@ -83,6 +85,8 @@ func TestTheTrailHasWhoDidWhat(t *testing.T) {
 			"viewer eve: GET /v1/backup: refused",
 			`operator bob: node remove "node3": refused`,
 			`root: make a certificate for "eve" with role "archangel": refused`,
+			`root: revoke all certificates of "nobody": refused`,
+			`root: revoke the certificate of "nobody" whose key begins with "0b": refused`,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

@@ -46,12 +46,13 @@ func (f Fault) LineText() string {
 }
 
 type domainXML struct {
-	XMLName xml.Name  `xml:"domain"`
-	Type    string    `xml:"type,attr"`
-	Title   string    `xml:"name"`
-	UUID    string    `xml:"uuid"`
-	OS      systemXML `xml:"os"`
-	Devices hostXML   `xml:"devices"`
+	XMLName xml.Name   `xml:"domain"`
+	Type    string     `xml:"type,attr"`
+	Title   string     `xml:"name"`
+	UUID    string     `xml:"uuid"`
+	OS      systemXML  `xml:"os"`
+	Devices hostXML    `xml:"devices"`
+	Options optionsXML `xml:"http://libvirt.org/schemas/domain/qemu/1.0 commandline"`
 	sizeXML
 }
 
@@ -137,6 +138,10 @@ func Read(text string) (Definition, []Fault) {
 				"has): that counts from its next start", brief(console.Type))
 			faults[len(faults)-1].Policy = true
 		}
+	}
+	if option := found.Options.secret(); option != "" {
+		complain("has a secret in an argument for QEMU (%s), which would lie in the log, in backups and on every node "+
+			"as it is; take it out, and have QEMU read it from a file on each node (file= of -object secret)", option)
 	}
 	d.Bonds, d.Bridges = found.bonds(d), found.bridges()
 	if d.Demand, problem = found.demand(); problem != "" {

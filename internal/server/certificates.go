@@ -62,7 +62,11 @@ func (s *Server) nodeKeys(w http.ResponseWriter, _ *http.Request, _ Caller) erro
 // revoke bars the certificates of a user; connections with them are cut when the
 // log tells.
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request, who Caller, asked api.ClientRequest) error {
-	who.about("revoke the certificates of %.64q whose key begins with %.64q", asked.User, asked.Fingerprint)
+	if asked.Fingerprint == "" {
+		who.about("revoke all certificates of %.64q", asked.User)
+	} else {
+		who.about("revoke the certificate of %.64q whose key begins with %.64q", asked.User, asked.Fingerprint)
+	}
 	command := cluster.RevokeClients{User: asked.User, Fingerprint: asked.Fingerprint, By: who.Name}
 	if err := s.order(r.Context(), command); err != nil {
 		return err

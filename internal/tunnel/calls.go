@@ -54,9 +54,11 @@ func parseFrame(head []byte) (frame, error) {
 type names int
 
 const (
-	namesNone   names = iota
-	namesUUID         // its arguments begin with a UUID
-	namesDomain       // its arguments begin with a domain: name, UUID, id
+	namesNone    names = iota
+	namesUUID          // its arguments begin with a UUID
+	namesDomain        // its arguments begin with a domain: name, UUID, id
+	namesURI           // its arguments are a URI that libvirtd opens, and flags
+	namesArrival       // its parameters hold the guest's definition, or its name
 )
 
 // calls are those that a live migration makes at its target, by their numbers in libvirt's
@@ -64,7 +66,7 @@ const (
 // when they settle one that went wrong. Whatever is not in it is refused, and so is what libvirt
 // adds one day.
 var calls = map[uint32]names{
-	1:   namesNone, // CONNECT_OPEN
+	1:   namesURI,  // CONNECT_OPEN
 	2:   namesNone, // CONNECT_CLOSE
 	4:   namesNone, // CONNECT_GET_VERSION
 	59:  namesNone, // CONNECT_GET_HOSTNAME
@@ -94,10 +96,14 @@ var calls = map[uint32]names{
 	234: namesDomain, // DOMAIN_DESTROY_FLAGS
 	298: namesDomain, // DOMAIN_GET_JOB_STATS
 
-	// These name the guest by its definition; the doorkeeper of the target judges that.
-	callPrepare: namesNone, // DOMAIN_MIGRATE_PREPARE3_PARAMS
-	callFinish:  namesNone, // DOMAIN_MIGRATE_FINISH3_PARAMS
+	// These are held back until all of them has been read. The doorkeeper of the target does not
+	// see what is in the definition, and lets pass what the cluster does not manage.
+	callPrepare: namesArrival, // DOMAIN_MIGRATE_PREPARE3_PARAMS
+	callFinish:  namesArrival, // DOMAIN_MIGRATE_FINISH3_PARAMS
 }
+
+// acting are the calls that change the guest. Once its move is over, none of them is part of it.
+var acting = map[uint32]bool{12: true, 28: true, 34: true, 164: true, 234: true, callPrepare: true}
 
 // A guest arrives between these two: its target kills it if the connection ends in between.
 const (
@@ -121,8 +127,14 @@ func judge(f frame, arguments []byte, guest string) error {
 	if !known || f.program != programRemote || f.version != 1 {
 		return fmt.Errorf("no migration makes call %d of program %#x", f.procedure, f.program)
 	}
-	if of == namesNone {
+	switch of {
+	case namesNone, namesArrival: // of the latter it takes the stream to tell
 		return nil
+	case namesURI:
+		if uint64(len(arguments)) != uint64(f.length-frameHead) {
+			return fmt.Errorf("call %d has %d bytes of arguments", f.procedure, f.length-frameHead)
+		}
+		return opens(arguments)
 	}
 	named, ok := uuidIn(arguments, of)
 	if !ok {
@@ -153,6 +165,35 @@ func uuidIn(arguments []byte, of names) (string, bool) {
 	}
 	text := hex.EncodeToString(arguments[:16])
 	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-"), true
+}
+
+// ownURI is what libvirt makes of a route's URI (qemu+unix:///system?socket=...) for the other end.
+const ownURI = "qemu:///system"
+
+// readOnly is VIR_CONNECT_RO.
+const readOnly = 1
+
+// opens says why libvirtd must not open what a call asks for; nil if it is the host's own
+// hypervisor. It opens any URI as a client of its own, as root: one with +ext or +ssh names a
+// program that it starts, and others lead to other hosts and sockets.
+func opens(arguments []byte) error {
+	from := reader{rest: arguments}
+	uri := ""
+	if there := from.word(); there == 1 {
+		uri = from.text(argumentLimit)
+	} else if there != 0 {
+		from.broken = true
+	}
+	flags := from.word()
+	switch {
+	case from.broken || len(from.rest) > 0:
+		return errors.New("the call that opens the hypervisor is not written as libvirt writes it")
+	case uri != "" && uri != ownURI:
+		return fmt.Errorf("%.80q is not the hypervisor of this host (%s)", uri, ownURI)
+	case flags != 0 && flags != readOnly:
+		return fmt.Errorf("the hypervisor is opened with flags %#x, which no migration has", flags)
+	}
+	return nil
 }
 
 // What libvirt's own error looks like (virNetMessageError): denied, told by its RPC part.

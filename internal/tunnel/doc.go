@@ -17,7 +17,7 @@
 // The api socket is as powerful as root on the target, so three things are asked
 // of each stream, on both ends: is the other end a member by its very key, does
 // the log hold an open migration between the two, and (on the target, for api
-// streams) is each call one that a migration makes. The daemon writes the first
+// streams) is each call one that the migration of that guest makes. The daemon writes the first
 // two into the roster; without a roster, or for long without a daemon, nobody is
 // let in. Streams are held against the roster for as long as they are open.
 package tunnel

@@ -17,7 +17,7 @@ func TestAStreamEndsWithItsMigration(t *testing.T) {
 		after time.Duration
 	}{
 		"of whoever looks on":          {hello9, time.Second},
-		"whose guest is arriving":      {call(programRemote, callPrepare, nil), 10*time.Minute + time.Second},
+		"whose guest is arriving":      {preparing(guest9, "web"), 10*time.Minute + time.Second},
 		"whose guest's memory arrives": {nil, 10*time.Minute + time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestAStreamEndsWithItsMigration(t *testing.T) {
 			open, said := 1, c.said
 			if said == nil {
 				carry(false)
-				open, said = 2, call(programRemote, callPrepare, nil)
+				open, said = 2, preparing(guest9, "web")
 			}
 			if _, err := api.Write(append(bytes.Clone(said), hello9...)); err != nil { // read whole when the next has begun
 				t.Fatal(err)

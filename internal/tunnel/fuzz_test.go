@@ -2,10 +2,12 @@ package tunnel
 
 import (
 	"bytes"
+	"encoding/xml"
 	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,7 +40,9 @@ func FuzzSieve(f *testing.F) {
 	f.Add(hello9, []byte(nil))
 	f.Add(append(bytes.Clone(hello9), call(programRemote, 12, domain(f, "web", guest9))...), hello9)
 	f.Add(call(programRemote, 24, uuidOf(f, otherGuest)), []byte("\x00\x00\x00"))
-	f.Add(call(programRemote, callPrepare, make([]byte, 2000)), message(programRemote, callFinish, messageReply, 0, nil))
+	f.Add(preparing(guest9, "web"), message(programRemote, callFinish, messageReply, 0, nil))
+	f.Add(append(preparing(guest9, "web"), finishing("web")...), []byte(nil))
+	f.Add(call(programRemote, 1, opening("qemu+ext://x/system?command=/x", 0)), []byte(nil))
 	f.Add(message(programRemote, 208, 3, 2, []byte("data")), bytes.Repeat([]byte{0xff}, 60))
 	f.Fuzz(func(t *testing.T, asked, answered []byte) {
 		said := &recorded{from: bytes.NewReader(asked)}
@@ -59,6 +63,14 @@ func FuzzSieve(f *testing.F) {
 			if err := judge(head, passed[frameHead:min(end, frameHead+argumentLimit)], guest9); err != nil {
 				t.Fatalf("it passed: %v", err)
 			}
+			switch head.procedure {
+			case callFinish:
+				t.Fatal("what nobody prepared was finished")
+			case callPrepare:
+				if _, err := arrivalOf(passed[frameHead:end], guest9, ""); err != nil {
+					t.Fatalf("it was to be prepared: %v", err)
+				}
+			}
 			passed = passed[end:]
 		}
 		if len(passed) > 0 {
@@ -66,6 +78,45 @@ func FuzzSieve(f *testing.F) {
 		}
 	})
 }
+
+// FuzzArrival reads the calls that prepare and finish an arrival: what is taken for the moving
+// guest is its definition to another reader of XML, too.
+func FuzzArrival(f *testing.F) {
+	f.Add(preparing(guest9, "web")[frameHead:], false)
+	f.Add(preparing(otherGuest, "web")[frameHead:], false)
+	f.Add(finishing("web")[frameHead:], true)
+	f.Add(arriving(callFinish, typed{"bandwidth", 4, "\x00\x00\x00\x00\x00\x00\x00\x09"})[frameHead:], true)
+	f.Add(bytes.Repeat([]byte{0xff}, 60), false)
+	f.Fuzz(func(t *testing.T, arguments []byte, finish bool) {
+		texts, err := readArrival(arguments, finish)
+		if err != nil {
+			return
+		}
+		for field, text := range texts {
+			if !parameters[field] || len(text) > len(arguments) {
+				t.Fatalf("%q is %d bytes long, of %d", field, len(text), len(arguments))
+			}
+		}
+		name, err := arrivalOf(arguments, guest9, "")
+		if finish || err != nil {
+			return
+		}
+		var domain struct {
+			XMLName xml.Name `xml:"domain"`
+			UUIDs   []string `xml:"uuid"`
+			Names   []string `xml:"name"`
+		}
+		if err := xml.Unmarshal([]byte(texts[parameterXML]), &domain); err != nil {
+			t.Fatal(err)
+		}
+		named, as := slices.Contains(domain.Names, name), texts[parameterName]
+		if !slices.ContainsFunc(domain.UUIDs, isGuest9) || !named || as != "" && as != name {
+			t.Fatalf("%q passed for %q", texts[parameterXML], name)
+		}
+	})
+}
+
+func isGuest9(text string) bool { return strings.EqualFold(strings.TrimSpace(text), guest9) }
 
 // recorded is a connection that says what it was given and keeps what it is told.
 type recorded struct {

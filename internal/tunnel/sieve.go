@@ -19,11 +19,15 @@ const maxRefusals = 16
 // own libvirtd calls, it lets everything pass and sees only whether a guest is on its way.
 type sieve struct {
 	net.Conn
-	guest  string
+	guest string
+	// data is where the guest's memory comes in; empty where that is not known.
+	data   string
 	own    bool
 	logger *slog.Logger
 	// underWay: a guest's arrival was prepared and has not been finished.
 	underWay atomic.Bool
+	// over: the migration is over, and its guest is left alone from now on.
+	over atomic.Bool
 
 	// ready is the beginning of a message that was judged, pass what follows it unread. Only the
 	// one reader has them.
@@ -31,6 +35,9 @@ type sieve struct {
 	pass  uint32
 
 	mu sync.Mutex
+	// asked is the name of the guest that libvirtd was last asked to prepare, prepared that of the
+	// one that it did prepare and has not finished.
+	asked, prepared string
 	// head is the beginning of an answer, left what is missing of one whose beginning is known.
 	head    []byte
 	left    uint32
@@ -98,12 +105,16 @@ func (s *sieve) next() error {
 		return fmt.Errorf("read what is meant for libvirtd: %w", err)
 	}
 	rest := f.length - frameHead
-	arguments := make([]byte, min(rest, argumentLimit))
-	if _, err := io.ReadFull(s.Conn, arguments); err != nil {
+	// What a call claims to be long is not given room before it comes.
+	arguments, err := io.ReadAll(io.LimitReader(s.Conn, int64(min(rest, s.looksAt(f)))))
+	if err == nil && uint32(len(arguments)) < min(rest, s.looksAt(f)) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
 		return fmt.Errorf("read what is meant for libvirtd: %w", err)
 	}
 	rest -= uint32(len(arguments))
-	why := judge(f, arguments, s.guest)
+	why := s.judge(f, arguments, rest)
 	switch {
 	case why == nil || s.own:
 		if f.is(messageCall, callPrepare) {
@@ -118,6 +129,73 @@ func (s *sieve) next() error {
 		return fmt.Errorf("read what is meant for libvirtd: %w", err)
 	}
 	return s.refuse(f, why)
+}
+
+// looksAt is how much of a call is read before it is judged.
+func (s *sieve) looksAt(f frame) uint32 {
+	if !s.own && f.kind == messageCall && calls[f.procedure] == namesArrival {
+		return heldLimit
+	}
+	return argumentLimit
+}
+
+// judge holds a call against the list, and against what came before it on this stream. rest is how
+// much of it was not read.
+func (s *sieve) judge(f frame, arguments []byte, rest uint32) error {
+	if why := judge(f, arguments, s.guest); why != nil || s.own || f.kind != messageCall {
+		return why
+	}
+	if s.over.Load() && acting[f.procedure] {
+		return fmt.Errorf("call %d comes after the migration, which is over", f.procedure)
+	}
+	if calls[f.procedure] != namesArrival {
+		return nil
+	}
+	if rest > 0 {
+		return fmt.Errorf("call %d is longer than %d bytes", f.procedure, heldLimit)
+	}
+	if f.procedure == callFinish {
+		return s.mayFinish(arguments)
+	}
+	name, err := arrivalOf(arguments, s.guest, s.data)
+	if err != nil {
+		return fmt.Errorf("no migration prepares that: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked != "" || s.prepared != "" {
+		return fmt.Errorf("%.80q is being prepared, and one guest at a time arrives", s.asked+s.prepared)
+	}
+	s.asked = name
+	return nil
+}
+
+// mayFinish says why the end of an arrival is not that of the one that was prepared here.
+func (s *sieve) mayFinish(arguments []byte) error {
+	texts, err := readArrival(arguments, true)
+	if err != nil {
+		return fmt.Errorf("no migration is finished so: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name := texts[parameterName]; s.prepared == "" || name != s.prepared {
+		return fmt.Errorf("the arrival of %.80q is finished, and %.80q was prepared on this stream", name, s.prepared)
+	}
+	return nil
+}
+
+// answered takes in what libvirtd says of an arrival; the caller holds the lock.
+func (s *sieve) answered(f frame) {
+	switch {
+	case f.is(messageReply, callPrepare) && f.status == 0:
+		s.asked, s.prepared = "", s.asked
+	case f.is(messageReply, callPrepare):
+		s.asked = ""
+		s.underWay.Store(false)
+	case f.is(messageReply, callFinish):
+		s.prepared = ""
+		s.underWay.Store(false)
+	}
 }
 
 func (s *sieve) refuse(f frame, why error) error {
@@ -182,9 +260,7 @@ func (s *sieve) part(p []byte) []byte {
 	s.head = s.head[:0]
 	if err == nil { // what libvirtd says is believed; its length is kept count of, no more
 		s.left = f.length - frameHead
-		if f.is(messageReply, callFinish) || f.is(messageReply, callPrepare) && f.status != 0 {
-			s.underWay.Store(false)
-		}
+		s.answered(f)
 	}
 	return p[:missing]
 }

@@ -56,7 +56,10 @@ func TestWhatPassesToLibvirt(t *testing.T) {
 		ends    bool
 	}{
 		"the ways to log in":          {hello9, true, false},
-		"open":                        {call(programRemote, 1, nil), true, false},
+		"open":                        {call(programRemote, 1, opening(ownURI, 0)), true, false},
+		"open, to look":               {call(programRemote, 1, opening(ownURI, readOnly)), true, false},
+		"open what the host has":      {call(programRemote, 1, make([]byte, 8)), true, false},
+		"open without a name":         {call(programRemote, 1, opening("", 0)), true, false},
 		"a sign of life":              {message(programKeepalive, 1, messageNotice, 0, nil), true, false},
 		"a look for the guest":        {call(programRemote, 24, uuidOf(t, guest9)), true, false},
 		"a look for another guest":    {call(programRemote, 24, uuidOf(t, otherGuest)), false, false},
@@ -67,8 +70,9 @@ func TestWhatPassesToLibvirt(t *testing.T) {
 		"destroy another":             {call(programRemote, 12, domain(t, "web", otherGuest)), false, false},
 		"destroy nobody":              {call(programRemote, 12, nil), false, false},
 		"destroy with a false length": {call(programRemote, 12, bytes.Repeat([]byte{0xff}, 40)), false, false},
-		"prepare the arrival":         {call(programRemote, callPrepare, make([]byte, 9000)), true, false},
-		"finish the arrival":          {call(programRemote, callFinish, nil), true, false},
+		"prepare the arrival":         {preparing(guest9, "web"), true, false},
+		"prepare it without a text":   {call(programRemote, callPrepare, make([]byte, 9000)), false, false},
+		"finish what was not begun":   {finishing("web"), false, false},
 		"create from a definition":    {call(programRemote, 10, []byte("<domain/>")), false, false},
 		"define":                      {call(programRemote, 350, []byte("<domain/>")), false, false},
 		"list what runs":              {call(programRemote, 273, nil), false, false},
@@ -85,6 +89,43 @@ func TestWhatPassesToLibvirt(t *testing.T) {
 		"too long":                    {append([]byte{0x7f}, hello9[1:]...), false, true},
 	} {
 		t.Run(name, func(t *testing.T) { passing(t, c.message, c.passes, c.ends) })
+	}
+}
+
+// opening is what the call carries that opens a hypervisor.
+func opening(uri string, flags uint32) []byte {
+	return binary.BigEndian.AppendUint32(xdrText([]byte{0, 0, 0, 1}, uri), flags)
+}
+
+func xdrText(to []byte, text string) []byte {
+	to = append(binary.BigEndian.AppendUint32(to, uint32(len(text))), text...)
+	return append(to, make([]byte, (4-len(text)%4)%4)...)
+}
+
+// TestNoHypervisorButTheHostsOwnIsOpened: libvirtd opens as root whatever it is told, and there are
+// URIs that name a program.
+func TestNoHypervisorButTheHostsOwnIsOpened(t *testing.T) {
+	for _, uri := range []string{
+		"qemu+ext://x/system?command=/sbin/poweroff", "qemu+ssh://x/system?command=/sbin/poweroff",
+		"qemu+libssh2://x/system", "qemu+tcp://10.0.0.1/system", "qemu+tls://10.0.0.1/system", "qemu://10.0.0.1/system",
+		"qemu+unix:///system?socket=/tmp/s", "qemu:///session", "qemu:///system?socket=/tmp/s", "qemu:///system#x",
+		"QEMU:///system", "qemu:///system\x00", " qemu:///system", "test:///default", "lxc:///", "x",
+	} {
+		t.Run(uri, func(t *testing.T) { passing(t, call(programRemote, 1, opening(uri, 0)), false, false) })
+	}
+	whole := opening(ownURI, 0)
+	for name, arguments := range map[string][]byte{
+		"nothing":               nil,
+		"a flag of its own":     opening(ownURI, 2),
+		"half of it":            whole[:len(whole)-1],
+		"more than it":          append(bytes.Clone(whole), 0, 0, 0, 0),
+		"a name of another way": append([]byte{0, 0, 0, 2}, whole[4:]...),
+		"a false length":        append([]byte{0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff}, whole[8:]...),
+		"a name beyond what is read": append(bytes.Clone(whole),
+			make([]byte, argumentLimit)...),
+		"a name that is too long": opening(strings.Repeat("x", argumentLimit), 0),
+	} {
+		t.Run(name, func(t *testing.T) { passing(t, call(programRemote, 1, arguments), false, false) })
 	}
 }
 
@@ -190,7 +231,7 @@ func TestAGuestArrivesUntilLibvirtSaysSo(t *testing.T) {
 			if own {
 				s = newWatch(far)
 			}
-			prepare := call(programRemote, callPrepare, make([]byte, 2000))
+			prepare := preparing(guest9, "web")
 			go func() {
 				_, _ = near.Write(prepare)
 				_, _ = io.Copy(io.Discard, near)

@@ -123,6 +123,14 @@ func (c *stream) arriving() bool {
 	return is && calls.underWay.Load()
 }
 
+// tell has the calls of a stream whose migration is over leave the guest alone: who prepared an
+// arrival and does not finish it keeps the stream for a while, and nothing else.
+func (c *stream) tell(admitted error) {
+	if calls, is := c.a.(*sieve); is {
+		calls.over.Store(errors.Is(admitted, ErrNotExpected))
+	}
+}
+
 // recheck closes the streams that are refused now, and those whose migration is over: at once, but
 // for one whose guest is just arriving. Its intent can end before libvirt is done with it.
 func (s *streams) recheck(now time.Time, admit func(about) error, afterAct time.Duration) (closed int) {
@@ -137,6 +145,7 @@ func (s *streams) recheck(now time.Time, admit func(about) error, afterAct time.
 	s.mu.Unlock()
 	for _, carried := range open {
 		err := admit(carried.about)
+		carried.tell(err)
 		limit := overMoment
 		if arriving[carried.about.act] {
 			limit = afterAct

@@ -71,7 +71,9 @@ func (f *forwarder) serve(ctx context.Context, conn net.Conn) error {
 	_ = conn.SetDeadline(time.Time{})
 	from := conn
 	if head.Kind == kindAPI {
-		from = newSieve(conn, f.config.Security.Guest(head.Act), f.config.Logger)
+		calls := newSieve(conn, f.config.Security.Guest(head.Act), f.config.Logger)
+		calls.data = f.config.dataPath(head.Act)
+		from = calls
 	}
 	return f.carried.carry(from, local, about{remote: conn, kind: head.Kind, act: head.Act})
 }

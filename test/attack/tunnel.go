@@ -203,8 +203,34 @@ func (s *site) orders(ctx context.Context, identity *pki.Identity, header map[st
 	return nil
 }
 
+// preparing is what the call carries that prepares the arrival of a guest: its definition, and more
+// parameters that are texts.
+func preparing(uuid string, names ...string) []byte {
+	definition := "<domain><name>web</name><uuid>" + uuid + "</uuid></domain>"
+	return append(typed(append([]string{"destination_xml", definition}, names...)...), make([]byte, 8)...)
+}
+
+// finishing is what the call carries that ends an arrival.
+func finishing(name string) []byte {
+	return append(typed("destination_name", name), make([]byte, 12)...)
+}
+
+// typed are parameters that are texts, by their names.
+func typed(pairs ...string) []byte {
+	body := binary.BigEndian.AppendUint32(nil, uint32(len(pairs)/2))
+	for i, text := range pairs {
+		if i%2 == 1 {
+			body = append(body, 0, 0, 0, 7)
+		}
+		body = append(binary.BigEndian.AppendUint32(body, uint32(len(text))), text...)
+		body = append(body, make([]byte, (4-len(text)%4)%4)...)
+	}
+	return body
+}
+
 // ordered has a move of its own, and asks libvirt for what lies beside it: files of root's by a
-// storage volume, other guests, QEMU's monitor, a guest out of nothing.
+// storage volume, other guests, QEMU's monitor, a guest out of nothing, a hypervisor behind a
+// program, the arrival of a guest of its own making, and the end of another guest's arrival.
 func ordered(ctx context.Context, s *site) error {
 	identity, err := pki.LoadIdentity(s.world.DataFolder("node2"))
 	if err != nil {
@@ -228,12 +254,18 @@ func ordered(ctx context.Context, s *site) error {
 	if said, err := bufio.NewReaderSize(conn, 16).ReadString('\n'); err != nil || said != "{}\n" {
 		return fmt.Errorf("%w: the stream of its own move was not opened: %q, %w", errUntried, said, err)
 	}
+	evil := "qemu+ext://x/system?command=/sbin/poweroff"
+	opening := append(binary.BigEndian.AppendUint32([]byte{0, 0, 0, 1}, uint32(len(evil))), evil...)
+	opening = append(opening, make([]byte, (4-len(evil)%4)%4+4)...)
 	other := append([]byte{0, 0, 0, 3, 'w', 'e', 'b', 0}, make([]byte, 20)...)
 	for _, call := range []struct {
 		program, procedure uint32
 		arguments          []byte
 	}{
-		{0x20008086, 209, make([]byte, 64)}, // STORAGE_VOL_DOWNLOAD
+		{0x20008086, 303, preparing("99999999" + guest[8:])},
+		{0x20008086, 303, preparing(guest, "persistent_xml", "<domain/>")},
+		{0x20008086, 306, finishing("db")},
+		{0x20008086, 1, opening}, {0x20008086, 209, make([]byte, 64)}, // CONNECT_OPEN, STORAGE_VOL_DOWNLOAD
 		{0x20008086, 76, []byte("<pool/>!")}, {0x20008086, 10, []byte("<domain>")}, {0x20008086, 273, nil},
 		{0x20008086, 12, other}, {0x20008086, 24, other[8:24]}, {0x20008087, 1, other},
 	} {

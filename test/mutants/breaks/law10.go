@@ -69,11 +69,38 @@ var admitted = []Mutant{
 		Nets:   first(tests("internal/tunnel", "^TestAMemberWithAMoveReachesNothingElse$")),
 	},
 	{
+		Name: "any-hypervisor-is-opened", Law: "L10",
+		Broken: "a member with a migration has another one's libvirtd start a program as root",
+		Edits: []Edit{{"internal/tunnel/calls.go", "case uri != \"\" && uri != ownURI:",
+			"case uri == ownURI && flags > 2:"}},
+		Nets: first(tests("internal/tunnel", "^TestNoHypervisorButTheHostsOwnIsOpened$")),
+	},
+	{
 		Name: "any-guest-passes", Law: "L10",
 		Broken: "a member with a migration may end another guest than the one that moves",
 		Edits: []Edit{{"internal/tunnel/calls.go", "if guest == \"\" || !strings.EqualFold(named, guest) {",
 			"if guest == \"\" {\n\t\t_ = strings.EqualFold(named, guest)"}},
 		Nets: first(tests("internal/tunnel", "^TestWhatPassesToLibvirt$")),
+	},
+	{
+		Name: "any-definition-arrives", Law: "L10",
+		Broken: "a member with a migration has a guest of its own making come up on another host",
+		Edits: []Edit{{"internal/tunnel/arrival.go",
+			"case guest == \"\" || !strings.EqualFold(strings.TrimSpace(uuid), guest):",
+			"case guest == \"\" || uuid == \"\":"}},
+		Nets: first(tests("internal/tunnel", "^TestNoGuestArrivesButTheOneThatMoves$")),
+	},
+	{
+		Name: "any-arrival-is-finished", Law: "L10",
+		Broken: "a member with a migration gives up the arrival of another guest",
+		Edits:  []Edit{{sieve, "s.prepared == \"\" || name != s.prepared {", "name == \"\" {"}},
+		Nets:   first(tests("internal/tunnel", "^TestAnArrivalIsFinishedByWhoPreparedIt$")),
+	},
+	{
+		Name: "guests-are-ended-after-migrations", Law: "L10",
+		Broken: "who never finishes an arrival may end or halt the guest for minutes after its migration",
+		Edits:  []Edit{{sieve, "if s.over.Load() && acting[f.procedure] {", "if s.over.Load() && acting[0] {"}},
+		Nets:   first(tests("internal/tunnel", "^TestAfterItsMigrationAGuestIsLeftAlone$")),
 	},
 	{
 		Name: "streams-outlive-migrations", Law: "L10",
