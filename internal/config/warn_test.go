@@ -99,7 +99,8 @@ func TestARingThatWasNotSearchedIsTakenWithAWarning(t *testing.T) {
 	text.WriteString("cluster: a\nnodes: {n1: {}, n2: {}}\nservices:\n")
 	const of = 67
 	for i := range of {
-		fmt.Fprintf(&text, "  service:s%d: {resources: [{type: \"systemd:s%d\"}], apart: [\"service:s%d\"]}\n", i, i, (i+1)%of)
+		next := (i + 1) % of
+		fmt.Fprintf(&text, "  service:s%d: {resources: [{type: \"systemd:s%d\"}], apart: [\"service:s%d\"]}\n", i, i, next)
 	}
 	parsed, err := Parse("d", []byte(text.String()), nil, nil)
 	if err != nil {
