@@ -28,3 +28,31 @@ func TestALeaveStopsNothingThatANodeTakesLive(t *testing.T) {
 	b.Must(stop)
 	b.Is("vm:a", resources.Recoverable, "node1", "node1")
 }
+
+// TestTheEndOfAnOrderPromisesNothingThatTheStateForbids: the event says that a node takes services
+// again only where it does.
+func TestTheEndOfAnOrderPromisesNothingThatTheStateForbids(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		before func(b *clustertest.Book)
+		want   message.Text
+	}{
+		{"nothing", func(*clustertest.Book) {}, message.OrderOver.With(cluster.OrderStandby, "")},
+		{"a loss", func(b *clustertest.Book) { b.Lose("node2") }, message.OrderOverAway.With(cluster.OrderStandby, "")},
+		{"a lock", func(b *clustertest.Book) { b.Must(cluster.LockCluster{By: "root"}) },
+			message.OrderOverLocked.With(cluster.OrderStandby, "")},
+		{"a stop", func(b *clustertest.Book) { b.Must(cluster.LockCluster{By: "root", Stop: true}) },
+			message.OrderOverLocked.With(cluster.OrderStandby, "")},
+		{"a hang", func(b *clustertest.Book) {
+			b.Must(cluster.NodeHypervisor{Node: "node2", Incarnation: b.Node("node2").Incarnation, Why: message.Words("w")})
+		}, message.OrderOverHung.With(cluster.OrderStandby, "")},
+	} {
+		b := clustertest.NewBook(t, 3, "vm:a")
+		b.Must(cluster.OrderNode{Node: "node2", Order: cluster.OrderStandby, By: "root"})
+		c.before(b)
+		events := b.Must(cluster.OrderNode{Node: "node2", By: "root"}).Events
+		if len(events) != 1 || events[0].Why != c.want {
+			t.Errorf("after %s: %v, not %s", c.what, events, c.want)
+		}
+	}
+}

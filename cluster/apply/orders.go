@@ -145,8 +145,13 @@ func (t *transaction) takeBack(c cluster.OrderNode, n cluster.Member) rules.Refu
 	n.Order = nil
 	t.Nodes.Set(n.Name, n)
 	why := message.OrderOver.With(kind, c.Why)
-	if n.State != cluster.NodeOnline || t.Fences.Has(n.Name) {
+	switch {
+	case n.State != cluster.NodeOnline || t.Fences.Has(n.Name):
 		why = message.OrderOverAway.With(kind, c.Why)
+	case t.Lock != nil:
+		why = message.OrderOverLocked.With(kind, c.Why)
+	case !n.Hung.IsZero():
+		why = message.OrderOverHung.With(kind, c.Why)
 	}
 	t.tell(cluster.Event{Node: n.Name, Subject: n.Name, By: c.By, Why: why})
 	return rules.Accepted

@@ -164,7 +164,7 @@ func returnText(before, after api.Status, name string, told bool) string {
 	}
 	was, _ := cli.FindNode(before, name)
 	n, known := cli.FindNode(after, name)
-	away := takesNothing(after, n)
+	what, away := takesNo(after, n)
 	switch {
 	case !known:
 		return fmt.Sprintf("Node %s is no longer a member.", name)
@@ -173,39 +173,44 @@ func returnText(before, after api.Status, name string, told bool) string {
 	case was.Order == nil && away == "":
 		return fmt.Sprintf("Node %s is under no order; nothing was changed.", name)
 	case was.Order == nil:
-		return fmt.Sprintf("Node %s is under no order; nothing was changed. It takes no services: %s.", name, away)
+		return fmt.Sprintf("Node %s is under no order; nothing was changed. It takes no %s: %s.", name, what, away)
 	case away == "":
 		return fmt.Sprintf("Node %s takes services again. %s", name, home)
 	}
-	return fmt.Sprintf("The order about node %s is over. It takes no services yet: %s. %s", name, away, home)
+	return fmt.Sprintf("The order about node %s is over. It takes no %s yet: %s. %s", name, what, away, home)
 }
 
 // emptyText says of a node that holds nothing under its order what lets it take services again.
 func emptyText(status api.Status, name string) string {
 	n, _ := cli.FindNode(status, name)
 	text := fmt.Sprintf("Node %s holds nothing. `clusterd node return %s` ", name, name)
-	if away := takesNothing(status, n); away != "" {
-		return text + fmt.Sprintf("ends the order; besides, it takes no services: %s.", away)
+	if what, away := takesNo(status, n); away != "" {
+		return text + fmt.Sprintf("ends the order; besides, it takes no %s: %s.", what, away)
 	}
 	return text + "lets it take services again."
 }
 
-// takesNothing says why a node takes no services, whatever was ordered for it; "" where it does.
-func takesNothing(status api.Status, n api.Node) string {
+// takesNo says what a node does not take, and why, whatever was ordered for it; "" where it takes
+// everything.
+func takesNo(status api.Status, n api.Node) (what, why string) {
+	const services = "services"
 	switch cluster.NodeState(n.State) {
 	case cluster.NodeOnline:
 		if status.Lock != nil && status.Lock.Locked {
-			return "the cluster is locked, so nothing is started"
+			return services, "the cluster is locked, so nothing is started"
 		}
-		return ""
+		if !n.Hung.IsZero() {
+			return "VMs", "its hypervisor does not answer (" + n.Hung.String() + ")"
+		}
+		return "", ""
 	case "fencing":
-		return "it is being fenced"
+		return services, "it is being fenced"
 	case cluster.NodeLeft:
-		return "it has left; restart clusterd there to bring it back"
+		return services, "it has left; restart clusterd there to bring it back"
 	case cluster.NodeLeaving:
-		return "it is leaving; when it has left, restart clusterd there to bring it back"
+		return services, "it is leaving; when it has left, restart clusterd there to bring it back"
 	}
-	return "it is " + n.State
+	return services, "it is " + n.State
 }
 
 func orderIn(status api.Status, name string) *api.NodeOrder {

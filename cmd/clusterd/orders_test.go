@@ -128,8 +128,20 @@ func TestNoAnswerAboutAnOrderContradictsTheState(t *testing.T) {
 			}
 		}
 	}
+	hung := func(ordered, locked bool) api.Status {
+		status := of("online", ordered, locked)
+		status.Nodes[0].Hung = message.Words("libvirtd does not answer")
+		return status
+	}
 	ordered, gone := of("online", true, false), api.Status{}
 	for want, text := range map[string]string{
+		"no VMs yet: its hypervisor does not answer (libvirtd does not answer)": returnText(hung(true, false),
+			hung(false, false), "node1", true),
+		"nothing was changed. It takes no VMs: its hypervisor": returnText(hung(false, false), hung(false, false),
+			"node1", true),
+		"besides, it takes no VMs: its hypervisor": emptyText(hung(true, false), "node1"),
+		"takes no services yet: the cluster is locked": returnText(hung(true, true), hung(false, true), "node1",
+			true),
 		"is no longer a member":   returnText(ordered, gone, "node1", true),
 		"was given another order": returnText(ordered, ordered, "node1", true),
 		"could not be asked":      returnText(ordered, gone, "node1", false),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
-	"github.com/clusterd/clusterd/internal/message"
 )
 
 // act checks what can be checked before anything is sent, and carries the wish out.
@@ -144,15 +144,33 @@ func check(ctx context.Context, client *api.Client, w *wish, errOut io.Writer) (
 	return 0, nil
 }
 
-// coldWarning says before a service is stopped to be started on another node what it leaves behind;
-// nothing where it leaves nothing.
+// coldWarning says before a service is started on another node than it was on what it leaves
+// behind; nothing where it leaves nothing. What is off left its state where it ran last.
 func coldWarning(w wish, service api.Service) string {
-	if w.action != "relocate" || service.Stays == "" || w.member != "" && w.member == service.Owner {
+	at, place := cmp.Or(service.Owner, service.LastOwner), "another node"
+	if w.member != "" {
+		place = w.member
+	}
+	var does string
+	switch {
+	case service.Stays == "" || at == "" || w.member == at:
+		return ""
+	case w.action == "relocate" && service.Owner != "":
+		does = "-r stops " + service.Name + " and starts it on " + place
+	case w.action == "relocate" && w.member == "":
+		does = "-r may start " + service.Name + " on another node than " + at
+	case w.action == "relocate":
+		does = "-r starts " + service.Name + " on " + place
+	case w.action == "enable" && w.member != "" && service.Owner == "":
+		does = "-e starts " + service.Name + " on " + place
+	default:
 		return ""
 	}
-	return cli.Wrap("Warning: -r stops "+service.Name+" and starts it on another node, where "+
-		message.StateWillStay.With(service.Stays).String()+". A live move (-M) takes that along where one is possible.",
-		"", "", 80)
+	text := "Warning: " + does + " without the contents of " + service.Stays + ", unless that is shared storage."
+	if service.Owner != "" {
+		text += " A live move (-M) takes that along where one is possible."
+	}
+	return cli.Wrap(text, "", "", 80)
 }
 
 // warnWithoutQuorum says that the request waits for a leader: it gives no sign of life meanwhile.

@@ -350,3 +350,36 @@ func TestAColdRelocationSaysWhatItLeavesBehind(t *testing.T) {
 		t.Errorf("of a VM that leaves nothing: %q", errOut)
 	}
 }
+
+// TestTheStateOfAVMThatIsOffLiesWhereItRanLast: a start elsewhere loses it as well, one there does
+// not, and nobody is offered a live move of what does not run.
+func TestTheStateOfAVMThatIsOffLiesWhereItRanLast(t *testing.T) {
+	const without = " without the contents of X, unless that is shared storage."
+	const live = " A live move (-M) takes that along where one is possible."
+	on, off := api.Service{Name: "vm:web", Owner: "node1", LastOwner: "node2", Stays: "X"},
+		api.Service{Name: "vm:web", LastOwner: "node1", Stays: "X"}
+	for _, c := range []struct {
+		action, member string
+		service        api.Service
+		want           string
+	}{
+		{"relocate", "", on, "Warning: -r stops vm:web and starts it on another node" + without + live},
+		{"relocate", "node2", on, "Warning: -r stops vm:web and starts it on node2" + without + live},
+		{"relocate", "node1", on, ""},
+		{"enable", "node2", on, ""}, // it is refused: it runs elsewhere
+		{"relocate", "", off, "Warning: -r may start vm:web on another node than node1" + without},
+		{"relocate", "node2", off, "Warning: -r starts vm:web on node2" + without},
+		{"relocate", "node1", off, ""},
+		{"enable", "node2", off, "Warning: -e starts vm:web on node2" + without},
+		{"enable", "node1", off, ""},
+		{"enable", "", off, ""},
+		{"enable", "node2", api.Service{Name: "vm:web", Stays: "X"}, ""}, // it never ran
+		{"migrate", "node2", on, ""},
+		{"relocate", "", api.Service{Name: "vm:web", Owner: "node1"}, ""},
+	} {
+		got := strings.Join(strings.Fields(coldWarning(wish{action: c.action, member: c.member}, c.service)), " ")
+		if got != c.want {
+			t.Errorf("%s %s: %q, not %q", c.action, c.member, got, c.want)
+		}
+	}
+}

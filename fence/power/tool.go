@@ -104,7 +104,7 @@ func (h *toolHand) run(ctx context.Context, command ...string) (string, error) {
 	}, command...)
 	path, err := owned.Find("ipmitool")
 	if err != nil {
-		return "", fmt.Errorf("ipmitool: %w", err)
+		return "", err // it names the program
 	}
 	tool := exec.CommandContext(ctx, path, arguments...)
 	tool.Env = []string{"IPMITOOL_PASSWORD=" + h.settings.password, "LC_ALL=C"}

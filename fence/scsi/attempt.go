@@ -231,7 +231,7 @@ func (d *Driver) ask(ctx context.Context, s settings, q request) (reply, error) 
 	argv := d.options.Helper
 	if s.command != "" {
 		if err := owned.Program(s.command); err != nil {
-			return reply{}, fmt.Errorf("%s is not run as root: %w", s.command, err)
+			return reply{}, fmt.Errorf("refusing to run %s as root: %w", s.command, err)
 		}
 		argv = []string{s.command}
 	}

@@ -68,7 +68,8 @@ func (p *parser) checkCrowds(rules *placing.Rules) {
 		p.Fault(at, "services %s may run on %s only, and no two of them on one node: they could never all run",
 			joinGroups(crowd.Groups), joinNames(crowd.Nodes))
 	}
-	for _, ring := range rules.Squeezed(crowds) {
+	rings, wholeRings := rules.Squeezed(crowds)
+	for _, ring := range rings {
 		where := "may run on " + joinNames(ring.Nodes) + " only"
 		if ring.Anywhere {
 			where = "have no more than the declared nodes " + joinNames(ring.Nodes)
@@ -76,7 +77,7 @@ func (p *parser) checkCrowds(rules *placing.Rules) {
 		p.Fault(p.places.services[ring.Groups[0][0]], "services %s %s, and there is no way to keep apart all of them that "+
 			"shall be apart: they could never all run", joinGroups(ring.Groups), where)
 	}
-	p.places.unsearched = !whole
+	p.places.unsearched = !whole || !wholeRings
 }
 
 func declaredNodes(names []string) string {

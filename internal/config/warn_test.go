@@ -92,3 +92,22 @@ func TestAThicketOfRulesIsTakenWithAWarning(t *testing.T) {
 		t.Errorf("it says %q", said)
 	}
 }
+
+// A ring that is too long to be searched is taken in the same way, not in silence.
+func TestARingThatWasNotSearchedIsTakenWithAWarning(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("cluster: a\nnodes: {n1: {}, n2: {}}\nservices:\n")
+	const of = 67
+	for i := range of {
+		next := (i + 1) % of
+		fmt.Fprintf(&text, "  service:s%d: {resources: [{type: \"systemd:s%d\"}], apart: [\"service:s%d\"]}\n", i, i, next)
+	}
+	parsed, err := Parse("d", []byte(text.String()), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.Join(parsed.Warnings.Lines(), "\n")
+	if !strings.Contains(said, "it was not worked out to the end whether all of them could run at once") {
+		t.Errorf("it says %q", said)
+	}
+}

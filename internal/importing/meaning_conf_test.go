@@ -271,7 +271,7 @@ func (m *meant) differences(got conf) []string {
 func (m *meant) inDomain(name string, got conf, say func(string, ...any)) {
 	d, want, words := got.Domains[name], m.domains[name], m.words[name]
 	ranks := ranksOf(d.Members)
-	if d.Restricted != words[1] || len(ranks) != len(want) || d.Ordered && d.Nofailback != words[2] {
+	if d.Restricted != words[1] || len(ranks) != len(want) || d.Nofailback != words[2] {
 		say("domain %s is %+v, not %v %v", name, d, want, words)
 	}
 	for a := range want {

@@ -71,6 +71,11 @@ var (
 	// OrderOverAway: of a node that is not there to take services.
 	OrderOverAway = New("order-over-away", "its {order} is over: it takes services again once it is online, "+
 		"and those that were moved away for it come back then[: {reason}]")
+	// OrderOverLocked: nothing may be started, on whatever node.
+	OrderOverLocked = New("order-over-locked", "its {order} is over: it takes services again once the cluster lets "+
+		"services start, and those that were moved away for it come back then[: {reason}]")
+	OrderOverHung = New("order-over-hung", "its {order} is over: it takes VMs again once its hypervisor answers, "+
+		"and those that were moved away for it come back then[: {reason}]")
 	OrderEmpty            = New("order-empty", "it no longer holds anything")
 	OrderMaintenanceReady = New("order-maintenance-ready",
 		"it no longer holds anything: it may be restarted or switched off, and is not fenced for it")

@@ -77,7 +77,7 @@ func Find(name string) (string, error) {
 		return "", err
 	}
 	if err := Program(path); err != nil {
-		return "", fmt.Errorf("%s is not run as root: %w", name, err)
+		return "", fmt.Errorf("refusing to run %s as root: %w", name, err)
 	}
 	return path, nil
 }

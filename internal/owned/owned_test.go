@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -103,6 +104,8 @@ func TestWhatIsFoundByItsNameIsHeldToTheSame(t *testing.T) {
 	t.Setenv("PATH", open+":"+ours)
 	if path, err := Find("ipmitool"); !errors.Is(err, ErrNotOurs) || path != "" {
 		t.Errorf("one that anybody may replace: %q, %v", path, err)
+	} else if !strings.HasPrefix(err.Error(), "refusing to run ipmitool as root: ") {
+		t.Errorf("it reads as if somebody forgot to be root: %v", err)
 	}
 	if _, err := Find("no-such-program-here"); err == nil || errors.Is(err, ErrNotOurs) {
 		t.Errorf("one that is not there: %v", err)

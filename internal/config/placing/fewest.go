@@ -43,7 +43,8 @@ func (r *Rules) disjoint(g group) []int {
 			return fewest
 		}
 	}
-	return minimal(kinds, func(some []int) bool {
+	left := mostTried
+	return minimal(kinds, &left, func(some []int) bool {
 		left := all
 		for _, i := range some {
 			left = left.and(r.services[i].nodes)
@@ -74,14 +75,14 @@ func (r *Rules) cover(kinds []int, left set, most int, steps *int) []int {
 }
 
 // minimal leaves out of a list what a property of it does not need, larger pieces first. What
-// it returns has the property, and within mostTried none of it could be spared.
-func minimal(list []int, holds func([]int) bool) []int {
-	left := mostTried
+// it returns has the property, and none of it could be spared where left, which counts what is
+// looked at, was enough.
+func minimal(list []int, left *int, holds func([]int) bool) []int {
 	for piece := (len(list) + 1) / 2; piece > 0; {
 		before := len(list)
-		for at := 0; at < len(list) && left > 0; {
+		for at := 0; at < len(list) && *left > 0; {
 			rest := slices.Delete(slices.Clone(list), at, min(at+piece, len(list)))
-			if left -= len(list); len(rest) > 0 && holds(rest) {
+			if *left -= len(list); len(rest) > 0 && holds(rest) {
 				list = rest
 			} else {
 				at += piece
@@ -103,7 +104,8 @@ func (r *Rules) crowd(groups []int, limit int, enough bool) Crowd {
 	}
 	if len(all) > len(groups) {
 		slices.Sort(all)
-		all = minimal(all, func(some []int) bool {
+		left := mostTried
+		all = minimal(all, &left, func(some []int) bool {
 			parts := r.parts(some)
 			if enough {
 				return len(parts) == len(groups) && r.reach(parts).size() == limit && r.clashing(parts)
@@ -129,21 +131,21 @@ func (r *Rules) crowdOf(all []int) Crowd {
 
 // parts are the groups of some services, by the rules between these alone.
 func (r *Rules) parts(some []int) [][]int {
-	inside, seen := map[int]bool{}, map[int]bool{}
+	fresh := make([]bool, len(r.services))
 	for _, i := range some {
-		inside[i] = true
+		fresh[i] = true
 	}
 	var parts [][]int
 	for _, i := range some {
-		if seen[i] {
+		if !fresh[i] {
 			continue
 		}
-		seen[i] = true
+		fresh[i] = false
 		part := []int{i}
 		for at := 0; at < len(part); at++ {
 			for _, other := range r.services[part[at]].together {
-				if inside[other] && !seen[other] {
-					seen[other] = true
+				if fresh[other] {
+					fresh[other] = false
 					part = append(part, other)
 				}
 			}

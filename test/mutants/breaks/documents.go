@@ -3,6 +3,7 @@ package breaks
 const (
 	satisfy = "internal/config/satisfy.go"
 	crowd   = "internal/config/placing/crowd.go"
+	colour  = "internal/config/placing/colour.go"
 	grouped = "internal/config/placing/rules.go"
 	timing  = "internal/daemon/timing.go"
 )
@@ -42,8 +43,20 @@ var documents = []Mutant{
 	},
 	{
 		Name: "rings-are-taken", Law: "R", Broken: "a ring of services that are kept apart has no places, and is taken",
-		Edits: []Edit{{satisfy, "range rules.Squeezed(crowds) {", "range rules.Squeezed(crowds)[:0] {"}},
+		Edits: []Edit{{satisfy, "range rings {", "range rings[:0] {"}},
 		Nets:  first(tests("internal/config", "^TestARingOfServicesWithoutPlacesIsRefused$")),
+	},
+	{
+		Name: "rings-that-were-not-searched-are-passed-over", Law: "R",
+		Broken: "a document of which not all rings were searched is taken without a word",
+		Edits:  []Edit{{satisfy, "!whole || !wholeRings", "!whole || !wholeRings && !whole"}},
+		Nets:   first(tests("internal/config", "^TestARingThatWasNotSearchedIsTakenWithAWarning$")),
+	},
+	{
+		Name: "a-riddle-hides-rings", Law: "R",
+		Broken: "what is hard to place takes the bound of all that stands beside it",
+		Edits:  []Edit{{colour, "c.here = mostWorkAt", "c.here = c.left"}},
+		Nets:   first(tests("internal/config/placing", "^TestARingBesideWhatIsNotSearched$")),
 	},
 	{
 		Name: "companions-have-nodes-of-their-own", Law: "R",
