@@ -85,7 +85,7 @@ func TestALoopHasItsGrace(t *testing.T) {
 	timing := cluster.TimingFor("")
 	n := &cluster.Member{Name: "node2", Restarts: &cluster.Restarts{Count: cluster.RestartsKnown + 1}}
 	w := cluster.Contactwatch{Heard: true}
-	known := uint64(0)
+	known := uint64(1)
 	run := func(incarnation uint64, up, down time.Duration) (lost time.Duration) {
 		n.Incarnation = incarnation
 		for at := time.Duration(0); at < up+down; at += cluster.Tick {
@@ -95,7 +95,7 @@ func TestALoopHasItsGrace(t *testing.T) {
 				heard = 0
 			}
 			w.Starts = w.Starts.Goes(n, known, cluster.Tick, heard, timing.SilentGrace)
-			known = incarnation
+			known, w.Known, w.Incarnation = incarnation, incarnation, incarnation
 			if cluster.Judge(*n, w, timing).State == cluster.NodeLost {
 				lost += cluster.Tick
 			}
@@ -103,15 +103,15 @@ func TestALoopHasItsGrace(t *testing.T) {
 		return lost
 	}
 	for round := range uint64(4) {
-		if lost := run(round+1, time.Second, 2*time.Second); lost > 0 {
+		if lost := run(round+2, time.Second, 2*time.Second); lost > 0 {
 			t.Fatalf("within the grace it is lost for %s in round %d", lost, round)
 		}
 	}
-	run(5, time.Second, 2*time.Second)
-	if lost := run(6, timing.SilentGrace+time.Second, 0); lost == 0 || lost > timing.Deaf {
+	run(6, time.Second, 2*time.Second)
+	if lost := run(7, timing.SilentGrace+time.Second, 0); lost == 0 || lost > timing.Deaf {
 		t.Errorf("after the grace it is lost for %s of a start that lasts", lost)
 	}
-	if lost := run(7, time.Second, 0); lost > 0 {
+	if lost := run(8, time.Second, 0); lost > 0 {
 		t.Errorf("after a start that lasted it is lost for %s", lost)
 	}
 	n.Restarts = nil

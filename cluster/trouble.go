@@ -152,8 +152,13 @@ func (r *Restarts) Says() message.Text {
 
 // Startwatch is the leader's own measure of a daemon that starts again and again. One that ends a
 // moment after each start is never silent for long, and does as little for its services as one that
-// is.
+// is. The State keeps its row of starts until the next one, for weeks if need be; so all is zero
+// until this leader itself has seen a start of the row, and again when no other follows it.
 type Startwatch struct {
+	// Seen reports whether this leader has seen a start of the row, and Since is how long ago it
+	// saw the newest one.
+	Seen  bool
+	Since time.Duration
 	// Up is for how long the present start has been heard.
 	Up time.Duration
 	// Restless is for how long no start has lasted.
@@ -169,31 +174,33 @@ func (n Member) StartedAgain(at time.Time) *Restarts {
 	return n.Restarts.Another(at)
 }
 
-// Goes measures on by one step. Known is the incarnation that was measured before, and heard what
-// counts of the time since the last beat of the present one. The grace is for one row of starts: a
-// start that lasts as long as a daemon may be silent ends it.
+// Goes measures on by one step. Known is the incarnation that was measured before, 0 if none was,
+// and heard what counts of the time since the last beat of the present one. The grace is for one
+// row of starts: a start that lasts as long as a daemon may be silent ends it.
 func (w Startwatch) Goes(n *Member, known uint64, tick, heard, grace time.Duration) Startwatch {
 	if !n.Restarts.Loop() {
 		return Startwatch{}
 	}
-	if n.Incarnation != known {
-		w.Up = 0
+	if known != 0 && n.Incarnation != known {
+		w.Seen, w.Since, w.Up = true, 0, 0
 	}
-	if w.Up >= grace {
-		return Startwatch{Up: grace}
+	if !w.Seen {
+		return Startwatch{}
 	}
-	w.Up, w.Restless = w.Up+heard, w.Restless+tick
-	if w.Up >= grace {
-		w.Restless = 0
+	w.Since, w.Up, w.Restless = w.Since+tick, w.Up+heard, w.Restless+tick
+	if w.Up >= grace || w.Since > RestartsApart {
+		return Startwatch{}
 	}
 	return w
 }
 
 // RestlessFor reports whether a node is heard whose daemon has been starting again and again for
 // longer than one may be silent. While a start has lasted for longer than a node may be deaf, it is
-// waited whether that is the one that lasts.
+// waited whether that is the one that lasts. The beats of a start that the log does not know yet
+// are no evidence: that may be the one that lasts, or the first of another boot.
 func (w Contactwatch) RestlessFor(timing Timing, more time.Duration) bool {
-	return w.Silence < timing.Test && w.Starts.Restless >= timing.SilentGrace+more && w.Starts.Up < timing.Deaf
+	return w.Silence < timing.Test && w.Starts.Restless >= timing.SilentGrace+more && w.Starts.Up < timing.Deaf &&
+		w.Incarnation == w.Known
 }
 
 // RoundOf reports whether a change of a node's standing is one more round of its daemon's
