@@ -176,9 +176,10 @@ func (n Member) StartedAgain(at time.Time) *Restarts {
 
 // Goes measures on by one step. Known is the incarnation that was measured before, 0 if none was,
 // and heard what counts of the time since the last beat of the present one. The grace is for one
-// row of starts: a start that lasts as long as a daemon may be silent ends it.
+// row of starts: a start that lasts as long as a daemon may be silent ends it, and so does a stop
+// that was announced.
 func (w Startwatch) Goes(n *Member, known uint64, tick, heard, grace time.Duration) Startwatch {
-	if !n.Restarts.Loop() {
+	if n.Stopped || !n.Restarts.Loop() {
 		return Startwatch{}
 	}
 	if known != 0 && n.Incarnation != known {

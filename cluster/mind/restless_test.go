@@ -121,3 +121,22 @@ func TestALoopIsOverWhenNoStartFollows(t *testing.T) {
 		t.Error("the one start that lasts is taken for another round")
 	}
 }
+
+// A person who stops the daemon of a node that looped announces it: its last beats are no loop's.
+func TestAnAnnouncedStopEndsALoop(t *testing.T) {
+	b := crashed(t)
+	b.S.Document.StopGrace = time.Second // no longer than any other silence
+	m := newMind(t, b, "node1")
+	m.leads(time.Second, nil, m.beat(b.Node("node2").Incarnation))
+	b.At = b.At.Add(5 * time.Second)
+	b.Up("node2", "node2-boot-1")
+	known := b.Node("node2").Incarnation
+	m.leads(cluster.Tick, nil, m.beat(known))
+	if m.leads(cluster.TimingFor("").SilentGrace-2*time.Second, &reached) {
+		t.Fatal("it is lost within its grace")
+	}
+	b.Must(cluster.DaemonStopping{Node: "node2", Incarnation: known})
+	if m.leads(3*time.Second, nil, m.beat(known)) {
+		t.Error("a node is shot for a loop although its stop was announced")
+	}
+}
