@@ -129,14 +129,17 @@ type Restarts struct {
 	Count int       `json:"count"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
+	Boot  string    `json:"boot,omitempty"`
 }
 
-// Another counts a start in. A clock that was set back begins anew.
-func (r *Restarts) Another(at time.Time) *Restarts {
-	if r == nil || at.Before(r.Last) || at.Sub(r.Last) > RestartsApart {
-		return &Restarts{Count: 1, First: at, Last: at}
+// Another counts a start in. A clock that was set back begins anew, and so does a boot: it is no
+// round of a daemon's loop. The node's own boot is no measure, for it changes with the inventory,
+// which a daemon that ends at once never tells.
+func (r *Restarts) Another(at time.Time, boot string) *Restarts {
+	if r == nil || r.Boot != boot || at.Before(r.Last) || at.Sub(r.Last) > RestartsApart {
+		return &Restarts{Count: 1, First: at, Last: at, Boot: boot}
 	}
-	return &Restarts{Count: r.Count + 1, First: r.First, Last: at}
+	return &Restarts{Count: r.Count + 1, First: r.First, Last: at, Boot: boot}
 }
 
 // Loop reports whether there were more starts than anybody makes on purpose.
@@ -167,11 +170,11 @@ type Startwatch struct {
 
 // StartedAgain counts one more start in. A stop that was announced is somebody's: the start after
 // it is no round of a loop.
-func (n Member) StartedAgain(at time.Time) *Restarts {
+func (n Member) StartedAgain(at time.Time, boot string) *Restarts {
 	if n.Stopped {
 		return nil
 	}
-	return n.Restarts.Another(at)
+	return n.Restarts.Another(at, boot)
 }
 
 // Goes measures on by one step. Known is the incarnation that was measured before, 0 if none was,
