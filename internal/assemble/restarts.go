@@ -6,15 +6,18 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/clusterd/clusterd/cluster"
 )
 
 const (
-	// startedWell is how long a daemon has to run for its end to be no round of a loop.
-	startedWell = time.Minute
+	// startedWell is how long a daemon has to run for its end to be no round of a loop: both the
+	// host and the cluster call the same thing a loop.
+	startedWell = cluster.RestartsApart
 	// The pauses of a daemon that ends again and again: none after the first end, which is nearly
-	// always the only one, and then longer each time. A host waits at most that long for whatever
-	// comes late.
-	shortestPause, longestPause = 400 * time.Millisecond, 10 * time.Second
+	// always the only one, and then longer each time. A pause takes from the time that a daemon may
+	// be silent, and from a watchdog's lease; so the longest is a small part of both.
+	shortestPause, longestPause = 400 * time.Millisecond, 3 * time.Second
 )
 
 // starts is what a daemon leaves for the next one, in the folder that a boot empties: it can be

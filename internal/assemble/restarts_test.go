@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/fence"
 )
 
 func TestADaemonThatEndsAgainAndAgainWaitsLongerEachTime(t *testing.T) {
@@ -25,7 +28,7 @@ func TestADaemonThatEndsAgainAndAgainWaitsLongerEachTime(t *testing.T) {
 		}
 	}
 	begins("each ends after a second", 0, 0, 400*time.Millisecond, 800*time.Millisecond, 1600*time.Millisecond,
-		3200*time.Millisecond, 6400*time.Millisecond, longestPause, longestPause, longestPause)
+		longestPause, longestPause, longestPause)
 	now = now.Add(startedWell)
 	begins("one ran for long", 0, 0, 400*time.Millisecond)
 	EndsOnPurpose(dir)
@@ -38,4 +41,16 @@ func TestADaemonThatEndsAgainAndAgainWaitsLongerEachTime(t *testing.T) {
 	begins("what the last one left cannot be read", 0, 0)
 	dir = filepath.Join(dir, "none")
 	begins("nothing can be left", 0, 0, 0)
+}
+
+// A pause leaves most of the time that a daemon may be silent, and of a watchdog's lease, to the
+// start that it is made before.
+func TestAPauseEndsLongBeforeTheHostIsLost(t *testing.T) {
+	timing := cluster.TimingFor("")
+	if grace := min(timing.SilentGrace, fence.DefaultLease); 3*longestPause > grace {
+		t.Errorf("the longest pause is %s, where a host has %s", longestPause, grace)
+	}
+	if startedWell != cluster.RestartsApart {
+		t.Errorf("a start is good after %s here and after %s in the cluster", startedWell, cluster.RestartsApart)
+	}
 }

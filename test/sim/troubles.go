@@ -105,7 +105,7 @@ const restlessSalt = 73
 
 const (
 	// The pauses of a daemon that ends again and again, as clusterd makes them.
-	shortestRest, longestRest = 200 * time.Millisecond, 10 * time.Second
+	shortestRest, longestRest = 200 * time.Millisecond, 3 * time.Second
 	// restlessKnown is how long a daemon may end again and again before what it leaves unattended
 	// is taken from it: four starts with their pauses, the grace, and one more start.
 	restlessKnown = 60 * time.Second
