@@ -70,3 +70,34 @@ func pauseAfter(ends int) time.Duration {
 
 // EndsOnPurpose has the next daemon begin at once.
 func EndsOnPurpose(runDir string) { _ = os.Remove(startsFile(runDir)) }
+
+// Begin makes what a daemon runs by after a pause, unless it is told to end before that is made:
+// then it ends on purpose, whatever it waits for.
+func Begin[T any](runDir string, pause time.Duration, stopping <-chan os.Signal, begin func() (T, error)) (
+	made T, ends bool, err error,
+) {
+	wait := time.NewTimer(pause)
+	defer wait.Stop()
+	select {
+	case <-stopping:
+		EndsOnPurpose(runDir)
+		return made, true, nil
+	case <-wait.C:
+	}
+	type result struct {
+		made T
+		err  error
+	}
+	results := make(chan result, 1)
+	go func() {
+		made, err := begin()
+		results <- result{made, err}
+	}()
+	select {
+	case <-stopping:
+		EndsOnPurpose(runDir)
+		return made, true, nil
+	case r := <-results:
+		return r.made, false, r.err
+	}
+}

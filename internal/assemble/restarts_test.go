@@ -1,9 +1,11 @@
 package assemble
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,5 +54,45 @@ func TestAPauseEndsLongBeforeTheHostIsLost(t *testing.T) {
 	}
 	if startedWell != cluster.RestartsApart {
 		t.Errorf("a start is good after %s here and after %s in the cluster", startedWell, cluster.RestartsApart)
+	}
+}
+
+// Whoever stops a daemon that pauses, or has not come up yet, stops it on purpose: the next start
+// begins at once.
+func TestADaemonThatIsStoppedBeforeItIsUpEndsOnPurpose(t *testing.T) {
+	logger, now := slog.New(slog.DiscardHandler), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	stopping, never := make(chan os.Signal, 1), make(chan struct{})
+	defer close(never)
+	for name, start := range map[string]struct {
+		pause time.Duration
+		begin func() (int, error)
+	}{
+		"while it pauses": {time.Hour, func() (int, error) {
+			t.Error("it begins")
+			return 0, nil
+		}},
+		"while it comes up": {0, func() (int, error) {
+			stopping <- syscall.SIGTERM
+			<-never // the hypervisor does not answer
+			return 0, nil
+		}},
+	} {
+		dir := t.TempDir()
+		for range 2 {
+			PauseBefore(dir, now, logger)
+		}
+		if start.pause > 0 {
+			stopping <- syscall.SIGTERM
+		}
+		if _, ends, err := Begin(dir, start.pause, stopping, start.begin); !ends || err != nil {
+			t.Errorf("%s: ends %t, %v", name, ends, err)
+		}
+		if pause := PauseBefore(dir, now, logger); pause > 0 {
+			t.Errorf("%s: the next start waits for %s", name, pause)
+		}
+	}
+	made, ends, err := Begin(t.TempDir(), 0, stopping, func() (int, error) { return 1, os.ErrNotExist })
+	if made != 1 || ends || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("nobody stops it: %d, %t, %v", made, ends, err)
 	}
 }
