@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,12 +122,15 @@ func newLogger(node nodefile.Node) *slog.Logger {
 func forwardCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "forward", Hidden: true, Usage: "forward live migrations; started by the daemon, outlives it",
+		Flags: []urfave.Flag{&urfave.StringFlag{Name: "listen", Usage: "`ADDRESS` that the daemon has for it"}},
 		Action: func(c *urfave.Context) error {
 			node, err := command.NodeSettings(c)
 			if err != nil {
 				return err
 			}
-			return tunnel.RunForwarder(c.Context, assemble.TunnelConfig(node, newLogger(node)))
+			config := assemble.TunnelConfig(node, newLogger(node))
+			config.Listen = cmp.Or(c.String("listen"), config.Listen)
+			return tunnel.RunForwarder(c.Context, config)
 		},
 	}
 }
