@@ -7,7 +7,7 @@ import (
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 )
 
-// The forwarder listens where its daemon looks for it, whatever node.yaml says by the time it starts.
+// The forwarder listens where its daemon looks for it, whatever node.yaml says by then.
 func TestAForwarderIsToldWhereToListen(t *testing.T) {
 	node := nodefile.Node{TunnelPort: 7441}
 	argv, want := Self{Config: "node.yaml"}.forwarder(node), TunnelConfig(node, nil).Listen

@@ -211,8 +211,8 @@ func (c *Client) start() (child, error) {
 	return child{pid: command.Process.Pid, ended: exits}, nil
 }
 
-// waitFor waits until the forwarder that was started answers. Until the one before it has ended, that
-// one may answer; but what the new one says of itself does not change, so nothing is waited for.
+// waitFor waits until the forwarder that was started answers. Until the one before it has ended,
+// that one may answer; but what the new one says of itself does not change.
 func (c *Client) waitFor(ctx context.Context, started child) error {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
