@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ func TestStartsInARowAreALoop(t *testing.T) {
 	var r *cluster.Restarts
 	told := 0
 	for round := 1; round <= 20; round++ {
-		r = r.Another(at)
+		r = r.Another(at, "boot-1")
 		if r.Loop() != (round > cluster.RestartsKnown) {
 			t.Errorf("after %d starts: loop %v", round, r.Loop())
 		}
@@ -28,10 +29,10 @@ func TestStartsInARowAreALoop(t *testing.T) {
 	if told != 6 { // the 1st to 4th, the 8th and the 16th
 		t.Errorf("%d of 20 rounds are told", told)
 	}
-	if r = r.Another(at.Add(time.Second)); r.Count != 1 {
+	if r = r.Another(at.Add(time.Second), "boot-1"); r.Count != 1 {
 		t.Error("a daemon that ran for longer than that is still in its loop")
 	}
-	if r = r.Another(at.Add(-time.Hour)); r.Count != 1 || r.Loop() {
+	if r = r.Another(at.Add(-time.Hour), "boot-1"); r.Count != 1 || r.Loop() {
 		t.Error("a clock that was set back makes a loop")
 	}
 }
@@ -85,7 +86,7 @@ func TestALoopHasItsGrace(t *testing.T) {
 	timing := cluster.TimingFor("")
 	n := &cluster.Member{Name: "node2", Restarts: &cluster.Restarts{Count: cluster.RestartsKnown + 1}}
 	w := cluster.Contactwatch{Heard: true}
-	known := uint64(0)
+	known := uint64(1)
 	run := func(incarnation uint64, up, down time.Duration) (lost time.Duration) {
 		n.Incarnation = incarnation
 		for at := time.Duration(0); at < up+down; at += cluster.Tick {
@@ -95,7 +96,7 @@ func TestALoopHasItsGrace(t *testing.T) {
 				heard = 0
 			}
 			w.Starts = w.Starts.Goes(n, known, cluster.Tick, heard, timing.SilentGrace)
-			known = incarnation
+			known, w.Known, w.Incarnation = incarnation, incarnation, incarnation
 			if cluster.Judge(*n, w, timing).State == cluster.NodeLost {
 				lost += cluster.Tick
 			}
@@ -103,15 +104,15 @@ func TestALoopHasItsGrace(t *testing.T) {
 		return lost
 	}
 	for round := range uint64(4) {
-		if lost := run(round+1, time.Second, 2*time.Second); lost > 0 {
+		if lost := run(round+2, time.Second, 2*time.Second); lost > 0 {
 			t.Fatalf("within the grace it is lost for %s in round %d", lost, round)
 		}
 	}
-	run(5, time.Second, 2*time.Second)
-	if lost := run(6, timing.SilentGrace+time.Second, 0); lost == 0 || lost > timing.Deaf {
+	run(6, time.Second, 2*time.Second)
+	if lost := run(7, timing.SilentGrace+time.Second, 0); lost == 0 || lost > timing.Deaf {
 		t.Errorf("after the grace it is lost for %s of a start that lasts", lost)
 	}
-	if lost := run(7, time.Second, 0); lost > 0 {
+	if lost := run(8, time.Second, 0); lost > 0 {
 		t.Errorf("after a start that lasted it is lost for %s", lost)
 	}
 	n.Restarts = nil
@@ -129,5 +130,32 @@ func TestARestartOnPurposeIsNoRound(t *testing.T) {
 	}
 	if r := b.Node("node2").Restarts; r.Loop() {
 		t.Errorf("restarts on purpose are a loop: %+v", r)
+	}
+}
+
+// A boot is no round of a daemon's loop: whoever was fenced for one begins anew. A daemon that ends
+// before it has told what runs on the new boot is in a loop all the same.
+func TestABootEndsALoop(t *testing.T) {
+	b := clustertest.NewBook(t, 3)
+	for range cluster.RestartsKnown {
+		b.Up("node2", "node2-boot-1")
+	}
+	if r := b.Node("node2").Restarts; !r.Loop() {
+		t.Fatalf("no loop: %+v", r)
+	}
+	ends := func(round int) {
+		up := cluster.NodeUp{Node: "node2", Boot: "node2-boot-2", Session: fmt.Sprint("start-", round),
+			Fingerprint: b.Node("node2").Fingerprint, MaxLevel: b.S.Level}
+		b.Must(up)
+	}
+	ends(1)
+	if r := b.Node("node2").Restarts; r == nil || r.Count != 1 {
+		t.Errorf("after a boot: %+v", r)
+	}
+	for round := range cluster.RestartsKnown {
+		ends(round + 2)
+	}
+	if r := b.Node("node2").Restarts; !r.Loop() {
+		t.Errorf("it ended at each start since it was booted: %+v", r)
 	}
 }

@@ -129,14 +129,17 @@ type Restarts struct {
 	Count int       `json:"count"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
+	Boot  string    `json:"boot,omitempty"`
 }
 
-// Another counts a start in. A clock that was set back begins anew.
-func (r *Restarts) Another(at time.Time) *Restarts {
-	if r == nil || at.Before(r.Last) || at.Sub(r.Last) > RestartsApart {
-		return &Restarts{Count: 1, First: at, Last: at}
+// Another counts a start in. A clock that was set back begins anew, and so does a boot: it is no
+// round of a daemon's loop. The node's own boot is no measure, for it changes with the inventory,
+// which a daemon that ends at once never tells.
+func (r *Restarts) Another(at time.Time, boot string) *Restarts {
+	if r == nil || r.Boot != boot || at.Before(r.Last) || at.Sub(r.Last) > RestartsApart {
+		return &Restarts{Count: 1, First: at, Last: at, Boot: boot}
 	}
-	return &Restarts{Count: r.Count + 1, First: r.First, Last: at}
+	return &Restarts{Count: r.Count + 1, First: r.First, Last: at, Boot: boot}
 }
 
 // Loop reports whether there were more starts than anybody makes on purpose.
@@ -152,8 +155,13 @@ func (r *Restarts) Says() message.Text {
 
 // Startwatch is the leader's own measure of a daemon that starts again and again. One that ends a
 // moment after each start is never silent for long, and does as little for its services as one that
-// is.
+// is. The State keeps its row of starts until the next one, for weeks if need be; so all is zero
+// until this leader itself has seen a start of the row, and again when no other follows it.
 type Startwatch struct {
+	// Seen reports whether this leader has seen a start of the row, and Since is how long ago it
+	// saw the newest one.
+	Seen  bool
+	Since time.Duration
 	// Up is for how long the present start has been heard.
 	Up time.Duration
 	// Restless is for how long no start has lasted.
@@ -162,38 +170,41 @@ type Startwatch struct {
 
 // StartedAgain counts one more start in. A stop that was announced is somebody's: the start after
 // it is no round of a loop.
-func (n Member) StartedAgain(at time.Time) *Restarts {
+func (n Member) StartedAgain(at time.Time, boot string) *Restarts {
 	if n.Stopped {
 		return nil
 	}
-	return n.Restarts.Another(at)
+	return n.Restarts.Another(at, boot)
 }
 
-// Goes measures on by one step. Known is the incarnation that was measured before, and heard what
-// counts of the time since the last beat of the present one. The grace is for one row of starts: a
-// start that lasts as long as a daemon may be silent ends it.
+// Goes measures on by one step. Known is the incarnation that was measured before, 0 if none was,
+// and heard what counts of the time since the last beat of the present one. The grace is for one
+// row of starts: a start that lasts as long as a daemon may be silent ends it, and so does a stop
+// that was announced.
 func (w Startwatch) Goes(n *Member, known uint64, tick, heard, grace time.Duration) Startwatch {
-	if !n.Restarts.Loop() {
+	if n.Stopped || !n.Restarts.Loop() {
 		return Startwatch{}
 	}
-	if n.Incarnation != known {
-		w.Up = 0
+	if known != 0 && n.Incarnation != known {
+		w.Seen, w.Since, w.Up = true, 0, 0
 	}
-	if w.Up >= grace {
-		return Startwatch{Up: grace}
+	if !w.Seen {
+		return Startwatch{}
 	}
-	w.Up, w.Restless = w.Up+heard, w.Restless+tick
-	if w.Up >= grace {
-		w.Restless = 0
+	w.Since, w.Up, w.Restless = w.Since+tick, w.Up+heard, w.Restless+tick
+	if w.Up >= grace || w.Since > RestartsApart {
+		return Startwatch{}
 	}
 	return w
 }
 
 // RestlessFor reports whether a node is heard whose daemon has been starting again and again for
 // longer than one may be silent. While a start has lasted for longer than a node may be deaf, it is
-// waited whether that is the one that lasts.
+// waited whether that is the one that lasts. The beats of a start that the log does not know yet
+// are no evidence: that may be the one that lasts, or the first of another boot.
 func (w Contactwatch) RestlessFor(timing Timing, more time.Duration) bool {
-	return w.Silence < timing.Test && w.Starts.Restless >= timing.SilentGrace+more && w.Starts.Up < timing.Deaf
+	return w.Silence < timing.Test && w.Starts.Restless >= timing.SilentGrace+more && w.Starts.Up < timing.Deaf &&
+		w.Incarnation == w.Known
 }
 
 // RoundOf reports whether a change of a node's standing is one more round of its daemon's

@@ -57,7 +57,7 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	n.Address, n.Version, n.MaxLevel = cmp.Or(c.Address, n.Address), c.Version, c.MaxLevel
 	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
 	n.Away = 0 // it read the log to its end to say so
-	n.Restarts = n.StartedAgain(t.At)
+	n.Restarts = n.StartedAgain(t.At, c.Boot)
 	n.Stopped = false
 	if c.Capacity != (cluster.Capacity{}) {
 		n.Capacity = c.Capacity

@@ -17,7 +17,7 @@ func Steady(v cluster.View, s *cluster.State, limit time.Duration) bool {
 	for i, name := range s.Nodes.Keys() {
 		n := s.Nodes.Rows()[i]
 		if n.Judged() && (v.Contacts[name].Silence >= limit || v.Contacts[name].Log.Deaf ||
-			v.Contacts[name].Starts.Restless > 0 || !Unheard(v, Of(s), *n).IsZero()) {
+			v.Contacts[name].Starts.Seen || !Unheard(v, Of(s), *n).IsZero()) {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,9 @@ func runCommand() *urfave.Command {
 }
 
 func run(c *urfave.Context) error {
+	// From here on a signal is an end on purpose, whatever the daemon waits for.
+	stopping := make(chan os.Signal, 1)
+	signal.Notify(stopping, syscall.SIGTERM, os.Interrupt)
 	node, err := command.NodeSettings(c)
 	if err != nil {
 		return err
@@ -42,25 +46,24 @@ func run(c *urfave.Context) error {
 		return *removal
 	}
 	assemble.SpareTheMachine()
-	logger := newLogger(node)
+	logger, pause := newLogger(node), time.Duration(0)
 	if node.Simulate == nil {
-		time.Sleep(assemble.PauseBefore(node.RunDir, time.Now(), logger)) // a signal ends it
+		pause = assemble.PauseBefore(node.RunDir, time.Now(), logger)
 	}
-	var d *daemon.Daemon
-	newest := func() *cluster.State { return d.State() }
-	host, done, err := assemble.Host(node, assemble.Self{Config: c.String("config")}, logger, newest)
+	whole, ends, err := assemble.Begin(node.RunDir, pause, stopping, func() (assembled, error) {
+		return assembleDaemon(c, node, logger)
+	})
+	if ends {
+		logger.Info("stopping before clusterd was up; VMs run on", "node", node.Name)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	defer done()
-	d, err = daemon.New(daemon.Options{Node: node, Folder: membership.Folder(node.DataDir), Logger: logger, Host: host})
-	if err != nil {
-		return err
-	}
+	defer whole.done()
+	d := whole.daemon
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	stopping := make(chan os.Signal, 1)
-	signal.Notify(stopping, syscall.SIGTERM, os.Interrupt)
 	go func() {
 		<-stopping
 		assemble.EndsOnPurpose(node.RunDir)
@@ -76,6 +79,27 @@ func run(c *urfave.Context) error {
 		return again()
 	}
 	return err
+}
+
+// assembled is a daemon with its hands, and what ends those.
+type assembled struct {
+	daemon *daemon.Daemon
+	done   func()
+}
+
+func assembleDaemon(c *urfave.Context, node nodefile.Node, logger *slog.Logger) (assembled, error) {
+	var d *daemon.Daemon
+	newest := func() *cluster.State { return d.State() }
+	host, done, err := assemble.Host(node, assemble.Self{Config: c.String("config")}, logger, newest)
+	if err != nil {
+		return assembled{}, err
+	}
+	d, err = daemon.New(daemon.Options{Node: node, Folder: membership.Folder(node.DataDir), Logger: logger, Host: host})
+	if err != nil {
+		done()
+		return assembled{}, err
+	}
+	return assembled{daemon: d, done: done}, nil
 }
 
 // again puts this program in its own place, with nothing of the old run left but
@@ -98,12 +122,15 @@ func newLogger(node nodefile.Node) *slog.Logger {
 func forwardCommand() *urfave.Command {
 	return &urfave.Command{
 		Name: "forward", Hidden: true, Usage: "forward live migrations; started by the daemon, outlives it",
+		Flags: []urfave.Flag{&urfave.StringFlag{Name: "listen", Usage: "`ADDRESS` that the daemon has for it"}},
 		Action: func(c *urfave.Context) error {
 			node, err := command.NodeSettings(c)
 			if err != nil {
 				return err
 			}
-			return tunnel.RunForwarder(c.Context, assemble.TunnelConfig(node, newLogger(node)))
+			config := assemble.TunnelConfig(node, newLogger(node))
+			config.Listen = cmp.Or(c.String("listen"), config.Listen)
+			return tunnel.RunForwarder(c.Context, config)
 		},
 	}
 }

@@ -34,7 +34,7 @@ func newAgent(node nodefile.Node, self Self, logger *slog.Logger) (agents.Agent,
 		agent, err := withServices(agents.None{}, node, logger)
 		return agent, book, func() {}, err
 	}
-	way := &way{node: node, book: book, config: TunnelConfig(node, logger), argv: self.forwarder(), logger: logger}
+	way := &way{node: node, book: book, config: TunnelConfig(node, logger), argv: self.forwarder(node), logger: logger}
 	book.Changed = way.writeRoster
 	agent, err := vm.New(vm.Options{URI: node.Hypervisor, Node: node.Name, StateDir: filepath.Join(node.RunDir, "calls"),
 		Tunnel: way, QEMUUser: way.config.DataUID, Logger: logger})
@@ -99,8 +99,12 @@ func TunnelConfig(node nodefile.Node, logger *slog.Logger) tunnel.Config {
 	}
 }
 
-// forwarder is this program as the process that carries migrations.
-func (s Self) forwarder() []string { return append(append(Helper("--config"), s.Config), "forward") }
+// forwarder is this program as the process that carries migrations. It listens where this daemon
+// has read that it should: node.yaml may have been edited since, and then no forwarder would be
+// the one that the daemon looks for.
+func (s Self) forwarder(node nodefile.Node) []string {
+	return append(Helper("--config"), s.Config, "forward", "--listen", node.Listen(node.TunnelPort))
+}
 
 func tunnelAddress(tls string, node nodefile.Node) (string, error) {
 	host, _, err := net.SplitHostPort(tls)

@@ -6,15 +6,18 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/clusterd/clusterd/cluster"
 )
 
 const (
-	// startedWell is how long a daemon has to run for its end to be no round of a loop.
-	startedWell = time.Minute
+	// startedWell is how long a daemon has to run for its end to be no round of a loop: both the
+	// host and the cluster call the same thing a loop.
+	startedWell = cluster.RestartsApart
 	// The pauses of a daemon that ends again and again: none after the first end, which is nearly
-	// always the only one, and then longer each time. A host waits at most that long for whatever
-	// comes late.
-	shortestPause, longestPause = 400 * time.Millisecond, 10 * time.Second
+	// always the only one, and then longer each time. A pause takes from the time that a daemon may
+	// be silent, and from a watchdog's lease; so the longest is a small part of both.
+	shortestPause, longestPause = 400 * time.Millisecond, 3 * time.Second
 )
 
 // starts is what a daemon leaves for the next one, in the folder that a boot empties: it can be
@@ -67,3 +70,34 @@ func pauseAfter(ends int) time.Duration {
 
 // EndsOnPurpose has the next daemon begin at once.
 func EndsOnPurpose(runDir string) { _ = os.Remove(startsFile(runDir)) }
+
+// Begin makes what a daemon runs by after a pause, unless it is told to end before that is made:
+// then it ends on purpose, whatever it waits for.
+func Begin[T any](runDir string, pause time.Duration, stopping <-chan os.Signal, begin func() (T, error)) (
+	made T, ends bool, err error,
+) {
+	wait := time.NewTimer(pause)
+	defer wait.Stop()
+	select {
+	case <-stopping:
+		EndsOnPurpose(runDir)
+		return made, true, nil
+	case <-wait.C:
+	}
+	type result struct {
+		made T
+		err  error
+	}
+	results := make(chan result, 1)
+	go func() {
+		made, err := begin()
+		results <- result{made, err}
+	}()
+	select {
+	case <-stopping:
+		EndsOnPurpose(runDir)
+		return made, true, nil
+	case r := <-results:
+		return r.made, false, r.err
+	}
+}

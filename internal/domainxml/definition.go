@@ -142,6 +142,7 @@ func Read(text string) (Definition, []Fault) {
 	if option := found.Options.secret(); option != "" {
 		complain("has a secret in an argument for QEMU (%s), which would lie in the log, in backups and on every node "+
 			"as it is; take it out, and have QEMU read it from a file on each node (file= of -object secret)", option)
+		faults[len(faults)-1].Policy = true
 	}
 	d.Bonds, d.Bridges = found.bonds(d), found.bridges()
 	if d.Demand, problem = found.demand(); problem != "" {

@@ -159,11 +159,17 @@ func (c *Client) connectLocked(ctx context.Context) error {
 		_, _ = exchange(conn, request{Op: "retire"})
 		_ = conn.Close()
 	}
-	ended, err := c.start()
+	started, err := c.start()
 	if err != nil {
 		return err
 	}
-	return c.waitFor(ctx, ended)
+	return c.waitFor(ctx, started)
+}
+
+// child is a forwarder that this client has started.
+type child struct {
+	pid   int
+	ended <-chan error
 }
 
 func hello(path string) (net.Conn, reply, error) {
@@ -181,16 +187,16 @@ func hello(path string) (net.Conn, reply, error) {
 
 // start runs the forwarder in a session of its own. Its output goes to a file:
 // a pipe to this process would break, and kill it, when this process ends.
-func (c *Client) start() (ended <-chan error, err error) {
+func (c *Client) start() (child, error) {
 	if len(c.argv) == 0 {
-		return nil, errors.New("no forwarder is running, and no command to start one was given")
+		return child{}, errors.New("no forwarder is running, and no command to start one was given")
 	}
 	if err := os.MkdirAll(c.config.Dir, 0o711); err != nil {
-		return nil, fmt.Errorf("start the forwarder: %w", err)
+		return child{}, fmt.Errorf("start the forwarder: %w", err)
 	}
 	output, err := os.OpenFile(c.config.logPath(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("start the forwarder: %w", err)
+		return child{}, fmt.Errorf("start the forwarder: %w", err)
 	}
 	defer output.Close()
 	command := exec.Command(c.argv[0], c.argv[1:]...)
@@ -198,14 +204,16 @@ func (c *Client) start() (ended <-chan error, err error) {
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("start the forwarder: %w", err)
+		return child{}, fmt.Errorf("start the forwarder: %w", err)
 	}
 	exits := make(chan error, 1)
 	go func() { exits <- command.Wait() }()
-	return exits, nil
+	return child{pid: command.Process.Pid, ended: exits}, nil
 }
 
-func (c *Client) waitFor(ctx context.Context, ended <-chan error) error {
+// waitFor waits until the forwarder that was started answers. Until the one before it has ended,
+// that one may answer; but what the new one says of itself does not change.
+func (c *Client) waitFor(ctx context.Context, started child) error {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -215,10 +223,15 @@ func (c *Client) waitFor(ctx context.Context, ended <-chan error) error {
 				return nil
 			}
 			_ = conn.Close()
+			if got.Status.PID == started.pid {
+				return fmt.Errorf("the forwarder that was started has version %d and listens at %q, where this daemon needs "+
+					"version %d at %q: restart clusterd here, so that both read the same node.yaml and are the same program",
+					got.Version, got.Status.Listen, Version, c.config.Listen)
+			}
 		}
 		select {
 		case <-ticker.C:
-		case err := <-ended:
+		case err := <-started.ended:
 			return fmt.Errorf("the forwarder ended at once (%v): %s", err, tail(c.config.logPath()))
 		case <-ctx.Done():
 			return fmt.Errorf("the forwarder did not answer at %s: %w: %s", c.config.controlPath(), ctx.Err(),

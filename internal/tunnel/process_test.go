@@ -3,9 +3,11 @@ package tunnel
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -138,4 +140,23 @@ func TestAForwarderAtAnAddressThatIsGoneIsReplaced(t *testing.T) {
 		t.Fatalf("the forwarder is %+v (%v), and the node is at %s now", status, err, config.Listen)
 	}
 	_ = syscall.Kill(status.PID, syscall.SIGTERM)
+}
+
+// What a forwarder that was just started says of itself does not change: the answer comes at once,
+// with both addresses, and not after the time that one may take to answer.
+func TestAForwarderAtAnotherAddressIsToldAtOnce(t *testing.T) {
+	config := testConfig(t)
+	t.Setenv("TUNNEL_TEST_DIR", config.Dir)
+	other := freeAddress(t)
+	t.Setenv("TUNNEL_TEST_LISTEN", other)
+	t.Setenv("TUNNEL_TEST_LIBVIRT", config.LibvirtSocket)
+	client, err := Ensure(t.Context(), config, []string{os.Args[0]})
+	if err == nil {
+		_ = client.Close()
+		t.Fatal("it is taken for ours")
+	}
+	if said := err.Error(); errors.Is(err, context.DeadlineExceeded) || !strings.Contains(said, other) ||
+		!strings.Contains(said, config.Listen) {
+		t.Errorf("it says %v, and not both addresses: %s and %s", err, other, config.Listen)
+	}
 }

@@ -59,11 +59,13 @@ func (w *World) watchCommand(before, after *cluster.State, c cluster.Command) {
 	case cluster.NodeUp:
 		w.watchCutBoot(before, after, c.Node, c.Boot)
 		w.watchAdmitted(before, after, c)
+		w.noteKnown(c.Node)
 	case cluster.BeginFence:
 		w.watchBeginFence(before, after, c)
 	case cluster.Contact:
 		n, _ := after.Nodes.Get(c.Node)
 		w.watchCutBoot(before, after, c.Node, n.Boot)
+		w.watchCalledRestless(c)
 	case cluster.FenceDone:
 		w.watchFenced(before, after, c)
 	case cluster.ConfirmFence:

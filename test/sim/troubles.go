@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -104,7 +105,7 @@ const restlessSalt = 73
 
 const (
 	// The pauses of a daemon that ends again and again, as clusterd makes them.
-	shortestRest, longestRest = 200 * time.Millisecond, 10 * time.Second
+	shortestRest, longestRest = 200 * time.Millisecond, 3 * time.Second
 	// restlessKnown is how long a daemon may end again and again before what it leaves unattended
 	// is taken from it: four starts with their pauses, the grace, and one more start.
 	restlessKnown = 60 * time.Second
@@ -118,6 +119,8 @@ type restless struct {
 	since time.Duration
 	// ignored is since when nothing has spoken against fencing it for that.
 	ignored time.Duration
+	// known is when the log took in its newest start.
+	known time.Duration
 }
 
 // restless draws them in some worlds.
@@ -197,6 +200,26 @@ func (w *World) watchRestless() {
 			w.violate("restless: the daemon of %s ends again and again for %s, and what runs there is left to it", h.Name,
 				ignored)
 		}
+	}
+}
+
+// noteKnown notes that the log has taken in a start of a host's daemon.
+func (w *World) noteKnown(node string) {
+	if h := w.Hosts[node]; h != nil {
+		h.restless.known = w.Now
+	}
+}
+
+// watchCalledRestless holds that no host is called lost because its daemon ends again and again
+// when that daemon has run for so long that no row of starts goes on, or has just come up anew.
+func (w *World) watchCalledRestless(c cluster.Contact) {
+	h := w.Hosts[c.Node]
+	if c.State != cluster.NodeLost || !c.Why.Is(message.NodeRestlessTooLong) || h == nil || w.watched.limbo {
+		return
+	}
+	if ran := w.Now - h.restless.known; ran >= cluster.RestartsApart+noTroubleFor {
+		w.violate("needless: %s is called lost because its daemon ends again and again, and none of its starts was "+
+			"reported for %s", c.Node, ran)
 	}
 }
 

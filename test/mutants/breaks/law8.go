@@ -51,6 +51,12 @@ func brake() []Mutant {
 			Faults: []string{"link cut", "link cut one way", "daemon dies", "daemon pauses", "leader pauses", "host hangs",
 				"strikes", "upgrade", "downgrade", "mute", "deaf"},
 		},
+	}
+}
+
+// loops are the breaks of L8 at nodes whose daemon starts again and again.
+func loops() []Mutant {
+	return []Mutant{
 		{
 			Name: "loop-has-no-grace", Law: "L8",
 			Broken: "a node whose daemon starts again and again is shot before a silent daemon would be",
@@ -58,6 +64,32 @@ func brake() []Mutant {
 				"\treturn w.Silence < timing.Test && w.Starts.Restless >= timing.SilentGrace+more",
 				"\treturn w.Silence < timing.Test && w.Starts.Restless >= timing.Deaf+more"}},
 			Nets: []Net{stories, Simulation}, Faults: []string{"daemon does not stay up"},
+		},
+		{
+			Name: "old-loop-is-a-loop", Law: "L8",
+			Broken: "a host whose daemon looped long ago is shot at its first beat under a new leader",
+			Edits: []Edit{{"cluster/trouble.go",
+				"\tif !w.Seen {\n\t\treturn Startwatch{}\n\t}\n\tw.Since,",
+				"\tw.Since,"}, {"cluster/trouble.go",
+				"\tif w.Up >= grace || w.Since > RestartsApart {",
+				"\tif w.Up >= grace {"}},
+			Nets: []Net{tests("cluster/mind", "^TestAnOldLoopIsNothingToANewLeader$")},
+		},
+		{
+			Name: "loop-never-ends", Law: "L8",
+			Broken: "a host is shot for a row of starts that ended while it was behind a broken link",
+			Edits: []Edit{{"cluster/trouble.go",
+				"\tif w.Up >= grace || w.Since > RestartsApart {",
+				"\tif w.Up >= grace {"}},
+			Nets: []Net{tests("cluster/mind", "^TestALoopIsOverWhenNoStartFollows$")},
+		},
+		{
+			Name: "unknown-start-is-a-round", Law: "L8",
+			Broken: "a host that boots is shot for its beats before the log knows of its start",
+			Edits: []Edit{{"cluster/trouble.go",
+				"\t\tw.Incarnation == w.Known",
+				"\t\tw.Incarnation <= w.Known"}},
+			Nets: []Net{tests("cluster/mind", "^TestABeatBeforeTheStartIsKnown")},
 		},
 	}
 }
