@@ -72,6 +72,28 @@ func elsewhere() []Mutant {
 			Faults: []string{"addresses change", "address changes"},
 		},
 		{
+			Name: "lost-node-keeps-its-address", Law: "L10",
+			Broken: "two nodes are looked for at one address, and the log takes neither there",
+			Edits:  []Edit{{node, "\t\tother.Address = \"\"\n", "\t\tother.Address += \"\"\n"}},
+			Nets: []Net{Simulation, tests("cluster", "^TestAnAddressGoesToWhoIsThere$"),
+				tests("internal/daemon", "^TestTwoNodesThatSwapAddressesAreFound$")},
+			Faults: []string{"address taken over"},
+		},
+		{
+			Name: "anybodys-address-is-taken", Law: "L10",
+			Broken: "a node that comes up takes the address of one that is in touch",
+			Edits: []Edit{{"cluster/admit.go", "if name != node && other.InTouch() && strings",
+				"if name == node && other.InTouch() && strings"}},
+			Nets: first(tests("cluster", "^TestAnAddressGoesToWhoIsThere$")),
+		},
+		{
+			Name: "swapped-addresses-block-the-log", Law: "L7",
+			Broken: "two nodes that swapped their addresses wait for each other before the log looks for them",
+			Edits: []Edit{{"internal/daemon/members.go", "other.ID != self && other.Address == address {",
+				"other.ID == self && other.Address == address {"}},
+			Nets: first(tests("internal/daemon", "^TestTheLogHasNoTwoMembersAtOneAddress$")),
+		},
+		{
 			Name: "late-address-ends-the-daemon", Law: "L7",
 			Broken: "a daemon ends whose host does not have the address yet",
 			Edits: []Edit{{"internal/daemon/late.go", "\t\tif !errors.Is(err, syscall.EADDRNOTAVAIL) {",
