@@ -66,6 +66,39 @@ func TestTwoNodesThatSwapAddressesAreFound(t *testing.T) {
 	})
 }
 
+// TestWhoMovedFindsALeaderThatMoved: neither looks for the other one where it is, and a third member
+// knows.
+func TestWhoMovedFindsALeaderThatMoved(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, []string{"node1", "node2", "node3", "node4", "node5"})
+		s.onDisk, s.secured = true, true
+		defer s.close()
+		s.found()
+		away, next := s.followers()[0], s.followers()[1]
+		s.kill(away)
+		s.kill(next)
+		s.members[next].node.Address = "its-new-place"
+		s.start(next)
+		s.until(next+" is at its new place", func() bool {
+			address, online := s.at(next)
+			return address == addressOf("its-new-place") && online
+		})
+		s.until(next+" leads", func() bool {
+			if leader := s.leader(); leader != "" && leader != next {
+				_ = s.current(leader).log.HandOver(t.Context(), next)
+			}
+			return s.leader() == next
+		})
+		s.members[away].node.Address = "elsewhere"
+		s.start(away)
+		s.until(away+" is in work under its new address", func() bool {
+			address, online := s.at(away)
+			return address == addressOf("elsewhere") && online
+		})
+	})
+}
+
 // TestTheLogHasNoTwoMembersAtOneAddress: it refuses them, and nobody would ever be moved.
 func TestTheLogHasNoTwoMembersAtOneAddress(t *testing.T) {
 	one, other := quorum.Member{ID: "one", Address: "a", Voter: true}, quorum.Member{ID: "other", Address: "b"}

@@ -196,19 +196,39 @@ func (h *Host) address() string {
 }
 
 // finds reports whether a host knows where another one is: by its State, and what its file says of
-// that. Whoever leads is known by the log that it brings.
+// that. Whoever leads is known by the log that it brings, to those that it finds itself.
 func (h *Host) finds(other *Host) bool {
 	w := h.world
-	if w.addresses == 0 || h == other ||
-		(w.raft.leader == other.Name && other.daemon != nil && other.daemon.leading) {
+	if w.addresses == 0 || h == other || h.looksAt(other) {
 		return true
 	}
+	leads := w.raft.leader == other.Name && other.daemon != nil && other.daemon.leading
+	return leads && (other.looksAt(h) || h.hearsOf(other))
+}
+
+// looksAt reports whether a host looks for another one where that is.
+func (h *Host) looksAt(other *Host) bool {
 	n, known := h.state.Nodes.Get(other.Name)
 	at := n.Address
 	if moved := h.at.moved[at]; moved != "" {
 		at = moved
 	}
 	return !known || at == other.address()
+}
+
+// hearsOf reports whether a third one, which a host finds, tells it where the leader is.
+func (h *Host) hearsOf(leader *Host) bool {
+	w := h.world
+	for _, third := range w.order {
+		if third == h || third == leader || third.daemon == nil || third.daemon.paused || third.logless() {
+			continue
+		}
+		if h.looksAt(third) && w.passes(h, third) && w.passes(third, h) && third.looksAt(leader) &&
+			w.passes(third, leader) && w.passes(leader, third) {
+			return true
+		}
+	}
+	return false
 }
 
 // tellAddress is what a daemon does that is at another address than before, and hears of no leader:

@@ -94,6 +94,13 @@ func elsewhere() []Mutant {
 			Nets: first(tests("internal/daemon", "^TestTheLogHasNoTwoMembersAtOneAddress$")),
 		},
 		{
+			Name: "nobody-names-the-leader", Law: "L7",
+			Broken: "a node that moved does not find a leader that moved while it was away",
+			Edits: []Edit{{"internal/daemon/rejoin.go", "at != \"\" && at != peers[answer.Leader] &&",
+				"at == \"\" && at != peers[answer.Leader] &&"}},
+			Nets: first(tests("internal/daemon", "^TestWhoMovedFindsALeaderThatMoved$")),
+		},
+		{
 			Name: "late-address-ends-the-daemon", Law: "L7",
 			Broken: "a daemon ends whose host does not have the address yet",
 			Edits: []Edit{{"internal/daemon/late.go", "\t\tif !errors.Is(err, syscall.EADDRNOTAVAIL) {",
