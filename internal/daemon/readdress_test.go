@@ -66,8 +66,8 @@ func TestTwoNodesThatSwapAddressesAreFound(t *testing.T) {
 	})
 }
 
-// TestWhoMovedFindsALeaderThatMoved: neither looks for the other one where it is, and a third member
-// knows.
+// TestWhoMovedFindsALeaderThatMoved: neither looks for the other one where it is, and a third
+// member knows.
 func TestWhoMovedFindsALeaderThatMoved(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

@@ -248,12 +248,15 @@ func (d *daemon) tellAddress() {
 }
 
 // mendAddresses does in calm what a person does: the network comes up, and where nobody can lead
-// because those who could do not find each other, all files are written.
+// because those who could do not find each other, or one stays where the leader does not look for
+// it, all files are written.
 func (w *World) mendAddresses() {
 	for _, h := range w.order {
 		h.FindsAddress()
 	}
-	stranded := w.addresses > 0 && w.Leader() == "" && w.Now-w.calmSince > strandedFor
+	leader := w.Hosts[w.Leader()]
+	stranded := w.addresses > 0 && w.Now-w.calmSince > strandedFor &&
+		(leader == nil || w.addressesNotSettled(leader.state) != "")
 	if stranded && !w.renumbered {
 		w.tell("a person writes into all files where everybody is")
 		if w.handedOn() {

@@ -59,7 +59,7 @@ func elsewhere() []Mutant {
 		{
 			Name: "moved-node-is-not-looked-for", Law: "L7",
 			Broken: "a node that comes back under another address is looked for where it was, for ever",
-			Edits: []Edit{{node, "\tif n.Reachable() {\n\t\treturn rules.Refuse(message.AddressNodeInTouch",
+			Edits: []Edit{{node, "\tif n.Reachable() && n.Address != \"\" {\n\t\treturn rules.Refuse(message.AddressNodeInTouch",
 				"\tif n.Name != \"\" {\n\t\treturn rules.Refuse(message.AddressNodeInTouch"}},
 			Nets:   []Net{Simulation, tests("internal/daemon", "^TestANodeThatComesBackUnderAnotherAddressIsFound$")},
 			Faults: []string{"address changes", "addresses change"},
@@ -71,6 +71,26 @@ func elsewhere() []Mutant {
 			Nets:   []Net{Simulation, tests("internal/daemon", "^TestAllNodesGetNewAddressesAtOnce$")},
 			Faults: []string{"addresses change", "address changes"},
 		},
+		{
+			Name: "late-address-ends-the-daemon", Law: "L7",
+			Broken: "a daemon ends whose host does not have the address yet",
+			Edits: []Edit{{"internal/daemon/late.go", "\t\tif !errors.Is(err, syscall.EADDRNOTAVAIL) {",
+				"\t\tif what != \"\" || !errors.Is(err, syscall.EADDRNOTAVAIL) {"}},
+			Nets: first(tests("internal/daemon", "^TestADaemonWaitsForAnAddressThatComesLate$")),
+		},
+		{
+			Name: "volume-is-told-without-end", Law: "L7",
+			Broken: "a node that cannot write, and so never reads that it was heard, says so as fast as it can",
+			Edits:  []Edit{{"cluster/mind/volume.go", "\t\treturn now-w.at >= w.pause\n", "\t\treturn w.pause > 0\n"}},
+			Nets:   first(Simulation), Faults: []string{"volume cannot be written"},
+		},
+	}
+}
+
+// takenOver are the breaks of what keeps two nodes from being looked for at one address, and of how
+// two that moved find each other.
+func takenOver() []Mutant {
+	return []Mutant{
 		{
 			Name: "lost-node-keeps-its-address", Law: "L10",
 			Broken: "two nodes are looked for at one address, and the log takes neither there",
@@ -99,19 +119,6 @@ func elsewhere() []Mutant {
 			Edits: []Edit{{"internal/daemon/rejoin.go", "at != \"\" && at != peers[answer.Leader] &&",
 				"at == \"\" && at != peers[answer.Leader] &&"}},
 			Nets: first(tests("internal/daemon", "^TestWhoMovedFindsALeaderThatMoved$")),
-		},
-		{
-			Name: "late-address-ends-the-daemon", Law: "L7",
-			Broken: "a daemon ends whose host does not have the address yet",
-			Edits: []Edit{{"internal/daemon/late.go", "\t\tif !errors.Is(err, syscall.EADDRNOTAVAIL) {",
-				"\t\tif what != \"\" || !errors.Is(err, syscall.EADDRNOTAVAIL) {"}},
-			Nets: first(tests("internal/daemon", "^TestADaemonWaitsForAnAddressThatComesLate$")),
-		},
-		{
-			Name: "volume-is-told-without-end", Law: "L7",
-			Broken: "a node that cannot write, and so never reads that it was heard, says so as fast as it can",
-			Edits:  []Edit{{"cluster/mind/volume.go", "\t\treturn now-w.at >= w.pause\n", "\t\treturn w.pause > 0\n"}},
-			Nets:   first(Simulation), Faults: []string{"volume cannot be written"},
 		},
 	}
 }
