@@ -11,7 +11,8 @@ func TestWhoIsLookedForElsewhere(t *testing.T) {
 	b := clustertest.NewBook(t, 3)
 	other := b.Node("node3").Address
 	b.Refused(cluster.SetAddress{Node: "node9", Address: "a:1"}, "no node node9")
-	b.Refused(cluster.SetAddress{Node: "node2", Address: "a:1"}, "is in touch at")
+	b.Refused(cluster.SetAddress{Node: "node2", Address: "a:1", By: "root"}, "is in touch at")
+	b.Must(cluster.SetAddress{Node: "node2", Address: "a:0"}) // some hear it, and the leader does not
 	b.Lose("node2")
 	b.Refused(cluster.SetAddress{Node: "node2", Address: "a b"}, "is no address")
 	b.Refused(cluster.SetAddress{Node: "node2"}, "is empty")

@@ -335,7 +335,8 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 			return rules.Refuse(message.AddressOfOther.With(c.Address, other.Name, c.Node))
 		}
 	}
-	if n.Reachable() && n.Address != "" {
+	// A node that some hear and the leader does not is in touch, and asks: its own word counts.
+	if c.By != "" && n.Reachable() {
 		return rules.Refuse(message.AddressNodeInTouch.With(c.Node, n.Address))
 	}
 	former := cmp.Or(n.Address, "not known")

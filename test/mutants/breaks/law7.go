@@ -59,7 +59,7 @@ func elsewhere() []Mutant {
 		{
 			Name: "moved-node-is-not-looked-for", Law: "L7",
 			Broken: "a node that comes back under another address is looked for where it was, for ever",
-			Edits: []Edit{{node, "\tif n.Reachable() && n.Address != \"\" {\n\t\treturn rules.Refuse(message.AddressNodeInTouch",
+			Edits: []Edit{{node, "\tif c.By != \"\" && n.Reachable() {\n\t\treturn rules.Refuse(message.AddressNodeInTouch",
 				"\tif n.Name != \"\" {\n\t\treturn rules.Refuse(message.AddressNodeInTouch"}},
 			Nets:   []Net{Simulation, tests("internal/daemon", "^TestANodeThatComesBackUnderAnotherAddressIsFound$")},
 			Faults: []string{"address changes", "addresses change"},
