@@ -366,8 +366,8 @@ type WhatIfRoom struct {
 	Free   resources.Bytes `json:"free"`
 }
 
-// Reserve is how many hosts may be lost at once, whichever they are, so that every service that runs
-// comes up on the others.
+// Reserve is how many hosts may be lost at once, whichever they are, so that every service that
+// runs comes up on the others.
 type Reserve struct {
 	// Hosts may be lost. Asked is how many were asked about.
 	Hosts int `json:"hosts"`
@@ -377,8 +377,8 @@ type Reserve struct {
 	Lost     []string     `json:"lost,omitempty"`
 	Short    []WhatIfStep `json:"short,omitempty"`
 	Minority bool         `json:"minority,omitempty"`
-	// Sets of hosts were tried. Bounded: there was no time for all of them, so that more than Hosts may
-	// be possible.
+	// Sets of hosts were tried. Bounded: there was no time for all of them, so that more than Hosts
+	// may be possible.
 	Sets    int  `json:"sets"`
 	Bounded bool `json:"bounded,omitempty"`
 }

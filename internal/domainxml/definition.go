@@ -130,25 +130,31 @@ func Read(text string) (Definition, []Fault) {
 	if variables := found.OS.NVRAM.identity(); variables != "" {
 		d.Disks = append(d.Disks, resources.Disk{Identity: variables, State: true})
 	}
-	for _, console := range found.Devices.Consoles {
-		if console.Password != "" {
-			complain("has the password of its console in it (passwd= of <graphics type=%q>), which would lie in the log, "+
-				"in backups and on every node as it is; first have the console listen on 127.0.0.1 alone, or set vnc_password "+
-				"or spice_password in /etc/libvirt/qemu.conf of each node, then take it out (virsh edit, of a VM that libvirt "+
-				"has): that counts from its next start", brief(console.Type))
-			faults[len(faults)-1].Policy = true
-		}
-	}
-	if option := found.Options.secret(); option != "" {
-		complain("has a secret in an argument for QEMU (%s), which would lie in the log, in backups and on every node "+
-			"as it is; take it out, and have QEMU read it from a file on each node (file= of -object secret)", option)
-		faults[len(faults)-1].Policy = true
-	}
+	faults = append(faults, found.secrets()...)
 	d.Bonds, d.Bridges = found.bonds(d), found.bridges()
 	if d.Demand, problem = found.demand(); problem != "" {
 		complain("%s", problem)
 	}
 	return d, faults
+}
+
+// secrets are what the XML has that would lie in the log, in backups and on every node as it is.
+func (d domainXML) secrets() (faults []Fault) {
+	for _, console := range d.Devices.Consoles {
+		if console.Password != "" {
+			faults = append(faults, Fault{Policy: true, Message: fmt.Sprintf("has the password of its console in it "+
+				"(passwd= of <graphics type=%q>), which would lie in the log, in backups and on every node as it is; first "+
+				"have the console listen on 127.0.0.1 alone, or set vnc_password or spice_password in /etc/libvirt/qemu.conf "+
+				"of each node, then take it out (virsh edit, of a VM that libvirt has): that counts from its next start",
+				brief(console.Type))})
+		}
+	}
+	if option := d.Options.secret(); option != "" {
+		faults = append(faults, Fault{Policy: true, Message: fmt.Sprintf("has a secret in an argument for QEMU (%s), which "+
+			"would lie in the log, in backups and on every node as it is; take it out, and have QEMU read it from a file on "+
+			"each node (file= of -object secret)", option)})
+	}
+	return faults
 }
 
 // bridges are those that the VM's interfaces are attached to.

@@ -147,7 +147,7 @@ func restlessFaults() []faultKind {
 
 // Restless lets a daemon end a moment after each start, for a while.
 func (w *World) Restless(h *Host, while time.Duration) {
-	h.restless.until, h.restless.pause = w.Now+while, shortestRest
+	h.restless.until, h.restless.pause, h.restless.ignored = w.Now+while, shortestRest, w.Now
 	w.endSoon(h, h.daemon)
 }
 
