@@ -87,9 +87,9 @@ func quoted(text string) string {
 	return fmt.Sprintf("%+q", text)
 }
 
-// MayHaveAddress says why a node cannot be reached under an address. Taken is the address of a node
-// that is in touch. One that is not loses it to whoever proves to be there, so two that take over
-// each other's addresses pass one after the other.
+// MayHaveAddress says why a node cannot be reached under an address. Two nodes that take
+// over each other's addresses at once pass, one after the other, through none that both
+// have: what counts as taken is the address of a node that is in touch.
 func (s *State) MayHaveAddress(node, address string) message.Text {
 	if address == "" {
 		return message.Text{} // it keeps the one that it has
@@ -99,7 +99,7 @@ func (s *State) MayHaveAddress(node, address string) message.Text {
 	}
 	for _, name := range s.Nodes.Keys() {
 		other, _ := s.Nodes.Get(name)
-		if name != node && other.InTouch() && strings.EqualFold(other.Address, address) {
+		if name != node && other.Reachable() && strings.EqualFold(other.Address, address) {
 			return message.AddressTaken.With(node, address, name)
 		}
 	}

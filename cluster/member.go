@@ -173,9 +173,6 @@ func (n Member) Stalled() bool { return n.State == NodeSilent || n.State == Node
 // Reachable reports whether the node can be given work or asked.
 func (n Member) Reachable() bool { return n.State == NodeOnline || n.State == NodeLeaving }
 
-// InTouch reports whether the node is there, also while it looks what runs on it.
-func (n Member) InTouch() bool { return n.Reachable() || n.State == NodeLooking }
-
 // OrderKind is what an administrator ordered for a node, until it is taken back.
 type OrderKind string
 

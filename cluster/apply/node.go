@@ -54,7 +54,6 @@ func (t *transaction) applyNodeUp(c cluster.NodeUp) rules.Refusal {
 	}
 	reboot := n.Boot != "" && n.Boot != c.Boot
 	n = t.holdsLog(n, c.Log)
-	t.passAddress(c.Node, c.Address)
 	n.Address, n.Version, n.MaxLevel = cmp.Or(c.Address, n.Address), c.Version, c.MaxLevel
 	n.Incarnation, n.Session, n.Before = t.index, c.Session, ""
 	n.Away = 0 // it read the log to its end to say so
@@ -300,21 +299,6 @@ func (t *transaction) releaseHeld() {
 	}
 }
 
-// passAddress takes an address from whoever else it is recorded for. The log has no two members at
-// one address, so a node that never returns would keep another one out forever; it has none until
-// it tells from where it asks.
-func (t *transaction) passAddress(node, address string) {
-	for _, name := range t.Nodes.Keys() {
-		other, _ := t.Nodes.Get(name)
-		if address == "" || name == node || !strings.EqualFold(other.Address, address) {
-			continue
-		}
-		other.Address = ""
-		t.Nodes.Set(name, other)
-		t.tell(cluster.Event{Node: name, Subject: name, Why: message.AddressPassed.With(address, node)})
-	}
-}
-
 func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 	n, known := t.Nodes.Get(c.Node)
 	switch {
@@ -329,22 +313,17 @@ func (t *transaction) applySetAddress(c cluster.SetAddress) rules.Refusal {
 		return rules.Refuse(why)
 	}
 	for _, other := range t.Nodes.Rows() {
-		// What a person types may be a slip; a node that asks from an address is there.
-		taken := c.By != "" || other.InTouch()
-		if other.Name != c.Node && taken && strings.EqualFold(other.Address, c.Address) {
+		if other.Name != c.Node && strings.EqualFold(other.Address, c.Address) {
 			return rules.Refuse(message.AddressOfOther.With(c.Address, other.Name, c.Node))
 		}
 	}
-	// A node that some hear and the leader does not is in touch, and asks: its own word counts.
-	if c.By != "" && n.Reachable() {
+	if n.Reachable() {
 		return rules.Refuse(message.AddressNodeInTouch.With(c.Node, n.Address))
 	}
-	former := cmp.Or(n.Address, "not known")
-	why := message.AddressChanged.With(c.Address, former)
+	why := message.AddressChanged.With(c.Address, n.Address)
 	if c.By == "" {
-		why = message.AddressFollowed.With(c.Address, former)
+		why = message.AddressFollowed.With(c.Address, n.Address)
 	}
-	t.passAddress(c.Node, c.Address)
 	n.Address = c.Address
 	t.Nodes.Set(c.Node, n)
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, By: c.By, Why: why})

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +40,7 @@ func (d *Daemon) recordedPeers() map[string]string {
 	}
 	for _, node := range root.Nodes.Keys() {
 		n, _ := root.Nodes.Get(node)
-		found[node] = cmp.Or(n.Address, noAddress(node))
+		found[node] = n.Address
 	}
 	delete(found, d.name)
 	return found
@@ -78,9 +77,6 @@ func (d *Daemon) linkPeers() {
 	peers, keys := d.peers(), d.keysOfPairs()
 	for _, node := range sortedNames(peers) {
 		address := peers[node]
-		if address == noAddress(node) {
-			continue // it tells where it is as soon as it asks
-		}
 		beats := []string{membership.WithPort(address, d.options.Node.HeartbeatPort)}
 		links = append(links, quorum.Peer{ID: node, Beats: beats, Wire: address, Key: keys[node]})
 		seeds = append(seeds, membership.WithPort(address, d.options.Node.GossipPort))
@@ -135,37 +131,15 @@ func (d *Daemon) changeLogMembers(ctx context.Context) error {
 		switch {
 		case !member && n.Expelled != 0: // it has yet to set its old log aside
 		case !member:
-			m = quorum.Member{ID: name, Address: noAddress(name)}
-			return d.moveMember(ctx, members, m, cmp.Or(n.Address, m.Address))
+			return d.log.AddNonvoter(ctx, name, n.Address)
+		case m.Address != n.Address && n.Address != "" && m.Voter && name != d.name:
+			return d.log.AddVoter(ctx, name, n.Address)
 		case m.Address != n.Address && n.Address != "" && name != d.name:
-			return d.moveMember(ctx, members, m, n.Address)
+			return d.log.AddNonvoter(ctx, name, n.Address)
 		}
 	}
 	return d.changeVoters(ctx, root, members)
 }
-
-// moveMember looks for a member of the log at an address from now on.
-func (d *Daemon) moveMember(ctx context.Context, members []quorum.Member, m quorum.Member, address string) error {
-	m, address = whoMoves(members, d.name, m, address)
-	if m.Voter {
-		return d.log.AddVoter(ctx, m.ID, address)
-	}
-	return d.log.AddNonvoter(ctx, m.ID, address)
-}
-
-// whoMoves is the next step towards a member at an address. The log refuses two at one: whoever is
-// still looked for there is looked for nowhere first, and its own address comes later.
-func whoMoves(members []quorum.Member, self string, m quorum.Member, address string) (quorum.Member, string) {
-	for _, other := range members {
-		if other.ID != m.ID && other.ID != self && other.Address == address {
-			return other, noAddress(other.ID)
-		}
-	}
-	return m, address
-}
-
-// noAddress stands in the log for an address that nobody knows. It cannot be dialed.
-func noAddress(node string) string { return "nowhere/" + node }
 
 func (d *Daemon) changeVoters(ctx context.Context, root *cluster.State, members []quorum.Member) error {
 	healthy, sites, heard := map[string]bool{d.name: true}, map[string]string{}, d.pulse.Heard()

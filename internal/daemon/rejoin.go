@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,9 +67,6 @@ type standingAnswer struct {
 	OtherLog string `json:"otherLog,omitempty"`
 	// Address says why the asker's address is not taken in.
 	Address string `json:"address,omitempty"`
-	// Leader is who leads, and LeaderAt where whoever answers finds that one.
-	Leader   string `json:"leader,omitempty"`
-	LeaderAt string `json:"leaderAt,omitempty"`
 	// State is the digest that was asked for.
 	State string `json:"state,omitempty"`
 }
@@ -108,9 +104,6 @@ func (d *Daemon) answerStanding(ctx context.Context) func(net.Conn, []byte) []by
 		}
 		d.answerLog(ctx, question, &answer)
 		answer.Address = d.answerAddress(ctx, question)
-		if leader := d.role.Load().leader; leader != d.name {
-			answer.Leader, answer.LeaderAt = leader, d.peers()[leader]
-		}
 		answer.State = d.digestAt(question)
 		reply, err := json.Marshal(answer)
 		if err != nil {
@@ -181,23 +174,14 @@ func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
 	d.book.turn += rejoinAsks
 	said := ""
 	defer func() { d.tellAddress(said) }()
-	var asked []string
 	for i := range min(len(names), rejoinAsks) {
-		asked = append(asked, names[(d.book.turn+i)%len(names)])
-	}
-	for i := 0; i < len(asked); i++ {
-		node := asked[i] // only who leads has an answer
+		node := names[(d.book.turn+i)%len(names)] // only who leads has an answer
 		reply, err := d.wire.Ask(ctx, peers[node], question)
 		var answer standingAnswer
 		if err != nil || json.Unmarshal(reply, &answer) != nil || answer.Cluster != d.membership.ID {
 			continue
 		}
-		// One more is asked at most: the leader where another one finds it. Where it is by what this node
-		// knows it may have been before it moved.
-		if at := answer.LeaderAt; at != "" && at != peers[answer.Leader] && len(asked) <= rejoinAsks {
-			peers[answer.Leader], asked = at, append(asked, answer.Leader)
-		}
-		said = cmp.Or(answer.Address, said)
+		said = answer.Address
 		switch {
 		case answer.OtherLog != "":
 			d.loseLog(message.LogRefusedBy.With(answer.OtherLog, node))

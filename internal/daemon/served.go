@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -146,11 +145,7 @@ func (s served) Sight() (*cluster.State, api.Sight, bool) {
 func (s served) Metrics() http.Handler { return s.Daemon.metrics }
 
 // Peers implements server.Cluster.
-func (s served) Peers() map[string]string {
-	found := s.peers()
-	maps.DeleteFunc(found, func(node, address string) bool { return address == noAddress(node) })
-	return found
-}
+func (s served) Peers() map[string]string { return s.peers() }
 
 // Ask implements server.Cluster.
 func (s served) Ask(ctx context.Context, node, address, method, path string, body, into any) error {

@@ -72,6 +72,4 @@ var (
 	AddressChanged  = New("address-changed", "its address is {address} now, and was {former}")
 	AddressFollowed = New("address-followed",
 		"it asks from {address}, and its address was {former}: the others look for it at the new one")
-	AddressPassed = New("address-passed", "its address {address} is that of {node} now; "+
-		"it tells the others where it is as soon as it is back")
 )

@@ -9,9 +9,9 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 )
 
-// addressSalt draws when addresses come late or change, and takeoverSalt when one is taken over;
-// the faults of a seed are otherwise what they were.
-const addressSalt, takeoverSalt = 97, 107
+// addressSalt draws when addresses come late or change; the faults of a seed are otherwise what
+// they were.
+const addressSalt = 97
 
 const (
 	// tellEvery is how often a node without a leader tells from where it asks.
@@ -49,38 +49,7 @@ func addressFaults() []faultKind {
 			})
 		}},
 		{"addresses change", 0, func(w *World, f Fault, _ *Host) { w.Renumber(f.While / 8) }},
-		{"address taken over", 0, func(w *World, f Fault, h *Host) {
-			from := w.Hosts[f.Other]
-			if h == from {
-				return
-			}
-			if f.Choice%2 == 0 {
-				from.PowerOff()
-			}
-			h.TakesOver(from, f.Choice%3 == 0)
-			w.After(f.While/8, h.StartDaemon)
-			w.After(f.While, func() {
-				from.bootUnlessAway()
-				from.StartDaemon()
-			})
-		}},
 	}
-}
-
-// takeovers lets hosts take over the address of another one, in some worlds.
-func (s *Script) takeovers(rounds int) {
-	r := rand.New(rand.NewPCG(uint64(s.Seed), takeoverSalt))
-	if r.IntN(6) > 0 {
-		return
-	}
-	for round := range rounds {
-		s.Faults = append(s.Faults, Fault{
-			At: time.Duration(round)*roundEvery + roundBegins +
-				time.Duration(r.Int64N(int64(25*time.Second))),
-			While: 5*time.Second + time.Duration(r.Int64N(int64(60*time.Second))),
-			Kind:  "address taken over", Host: pick(r, s.Nodes), Other: pick(r, s.Nodes), Choice: r.Uint64()})
-	}
-	sortFaults(s.Faults)
 }
 
 // readdress lets hosts boot without their address, or with another one, in some worlds.
@@ -127,27 +96,13 @@ func (h *Host) FindsAddress() {
 // Moves gives a host another address, which its own file says and nobody else knows. Its daemon
 // ends with the old one.
 func (h *Host) Moves() {
-	h.world.addresses++
-	h.movesTo(fmt.Sprintf("%s-at-%d", h.Name, h.world.addresses))
-}
-
-func (h *Host) movesTo(address string) {
+	w := h.world
 	h.KillDaemon()
+	w.addresses++
 	h.at.former = append(h.at.former, h.address())
-	h.at.now = address
-	h.world.tell("%s is at %s now", h.Name, h.at.now)
-	h.world.changed()
-}
-
-// TakesOver gives a host the address of another one, as a lease does that has run out. The other
-// one gets the first one's, or one that is new.
-func (h *Host) TakesOver(from *Host, swap bool) {
-	had, taken := h.address(), from.address()
-	if from.Moves(); swap {
-		from.at.now = had
-		h.world.tell("%s is at %s now", from.Name, had)
-	}
-	h.movesTo(taken)
+	h.at.now = fmt.Sprintf("%s-at-%d", h.Name, w.addresses)
+	w.tell("%s is at %s now", h.Name, h.at.now)
+	w.changed()
 }
 
 // Renumber gives all hosts another address, and each of their files says what moved where.
@@ -161,30 +116,16 @@ func (w *World) Renumber(pause time.Duration) {
 	}
 }
 
-// writeMoved writes down on every host where the others are by now. An address that several have
-// had says nothing; it is written for whom a host knows there.
+// writeMoved writes down on every host where the others are by now.
 func (w *World) writeMoved() {
-	had := map[string][]*Host{}
+	moved := map[string]string{}
 	for _, h := range w.order {
 		for _, former := range h.at.former {
-			if !slices.Contains(had[former], h) {
-				had[former] = append(had[former], h)
-			}
+			moved[former] = h.address()
 		}
 	}
 	for _, h := range w.order {
-		h.at.moved = map[string]string{}
-		for former, hosts := range had {
-			if len(hosts) == 1 {
-				h.at.moved[former] = hosts[0].address()
-			}
-		}
-		for _, other := range w.order {
-			n, known := h.state.Nodes.Get(other.Name)
-			if known && n.Address != "" && len(had[n.Address]) > 1 {
-				h.at.moved[n.Address] = other.address()
-			}
-		}
+		h.at.moved = moved
 	}
 }
 
@@ -196,39 +137,19 @@ func (h *Host) address() string {
 }
 
 // finds reports whether a host knows where another one is: by its State, and what its file says of
-// that. Whoever leads is known by the log that it brings, to those that it finds itself.
+// that. Whoever leads is known by the log that it brings.
 func (h *Host) finds(other *Host) bool {
 	w := h.world
-	if w.addresses == 0 || h == other || h.looksAt(other) {
+	if w.addresses == 0 || h == other ||
+		(w.raft.leader == other.Name && other.daemon != nil && other.daemon.leading) {
 		return true
 	}
-	leads := w.raft.leader == other.Name && other.daemon != nil && other.daemon.leading
-	return leads && (other.looksAt(h) || h.hearsOf(other))
-}
-
-// looksAt reports whether a host looks for another one where that is.
-func (h *Host) looksAt(other *Host) bool {
 	n, known := h.state.Nodes.Get(other.Name)
 	at := n.Address
 	if moved := h.at.moved[at]; moved != "" {
 		at = moved
 	}
 	return !known || at == other.address()
-}
-
-// hearsOf reports whether a third one, which a host finds, tells it where the leader is.
-func (h *Host) hearsOf(leader *Host) bool {
-	w := h.world
-	for _, third := range w.order {
-		if third == h || third == leader || third.daemon == nil || third.daemon.paused || third.logless() {
-			continue
-		}
-		if h.looksAt(third) && w.passes(h, third) && w.passes(third, h) && third.looksAt(leader) &&
-			w.passes(third, leader) && w.passes(leader, third) {
-			return true
-		}
-	}
-	return false
 }
 
 // tellAddress is what a daemon does that is at another address than before, and hears of no leader:
@@ -248,40 +169,20 @@ func (d *daemon) tellAddress() {
 }
 
 // mendAddresses does in calm what a person does: the network comes up, and where nobody can lead
-// because those who could do not find each other, or one stays where the leader does not look for
-// it, all files are written.
+// because those who could do not find each other, all files are written.
 func (w *World) mendAddresses() {
 	for _, h := range w.order {
 		h.FindsAddress()
 	}
-	leader := w.Hosts[w.Leader()]
-	stranded := w.addresses > 0 && w.Now-w.calmSince > strandedFor &&
-		(leader == nil || w.addressesNotSettled(leader.state) != "")
+	stranded := w.addresses > 0 && w.Leader() == "" && w.Now-w.calmSince > strandedFor
 	if stranded && !w.renumbered {
 		w.tell("a person writes into all files where everybody is")
-		if w.handedOn() {
-			for _, h := range w.order {
-				h.Moves() // the files cannot tell an address that is in use from one that was
-			}
-		}
 		w.writeMoved()
 		for _, h := range w.order {
 			h.KillDaemon()
 		}
 	}
 	w.renumbered = stranded
-}
-
-// handedOn reports whether a host is at an address that was another one's.
-func (w *World) handedOn() bool {
-	for _, h := range w.order {
-		for _, other := range w.order {
-			if other != h && slices.Contains(other.at.former, h.address()) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // addressesNotSettled names a node that is recorded where it is not.
@@ -294,14 +195,10 @@ func (w *World) addressesNotSettled(s *cluster.State) string {
 	return ""
 }
 
-// watchAddresses holds that no two nodes are looked for at one address, and that none in touch
-// loses its own.
-func (w *World) watchAddresses(before, after *cluster.State) {
+// watchAddresses holds that no two nodes are looked for at one address.
+func (w *World) watchAddresses(s *cluster.State) {
 	var taken []string
-	for _, n := range after.Nodes.Rows() {
-		if was, _ := before.Nodes.Get(n.Name); was.InTouch() && was.Address != "" && n.Address == "" {
-			w.violate("L10: %s is in touch, and its address went to another node", n.Name)
-		}
+	for _, n := range s.Nodes.Rows() {
 		if n.Address == "" {
 			continue
 		}
@@ -321,7 +218,7 @@ func (w *World) watchHostCommand(before, after *cluster.State, c cluster.Command
 	case cluster.NodeVolume:
 		w.watchVolumeWords(c)
 	case cluster.SetAddress, cluster.NodeUp, cluster.Join:
-		w.watchAddresses(before, after)
+		w.watchAddresses(after)
 	}
 }
 

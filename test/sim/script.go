@@ -108,7 +108,6 @@ func WriteScript(seed int64) (s Script) {
 	s.hypervisors(rounds)
 	s.turnKeys(rounds)
 	s.readdress(rounds)
-	s.takeovers(rounds)
 	s.barBoards(rounds)
 	s.writesFail(rounds)
 	s.moveModes()

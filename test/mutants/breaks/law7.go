@@ -59,7 +59,7 @@ func elsewhere() []Mutant {
 		{
 			Name: "moved-node-is-not-looked-for", Law: "L7",
 			Broken: "a node that comes back under another address is looked for where it was, for ever",
-			Edits: []Edit{{node, "\tif c.By != \"\" && n.Reachable() {\n\t\treturn rules.Refuse(message.AddressNodeInTouch",
+			Edits: []Edit{{node, "\tif n.Reachable() {\n\t\treturn rules.Refuse(message.AddressNodeInTouch",
 				"\tif n.Name != \"\" {\n\t\treturn rules.Refuse(message.AddressNodeInTouch"}},
 			Nets:   []Net{Simulation, tests("internal/daemon", "^TestANodeThatComesBackUnderAnotherAddressIsFound$")},
 			Faults: []string{"address changes", "addresses change"},
@@ -83,42 +83,6 @@ func elsewhere() []Mutant {
 			Broken: "a node that cannot write, and so never reads that it was heard, says so as fast as it can",
 			Edits:  []Edit{{"cluster/mind/volume.go", "\t\treturn now-w.at >= w.pause\n", "\t\treturn w.pause > 0\n"}},
 			Nets:   first(Simulation), Faults: []string{"volume cannot be written"},
-		},
-	}
-}
-
-// takenOver are the breaks of what keeps two nodes from being looked for at one address, and of how
-// two that moved find each other.
-func takenOver() []Mutant {
-	return []Mutant{
-		{
-			Name: "lost-node-keeps-its-address", Law: "L10",
-			Broken: "two nodes are looked for at one address, and the log takes neither there",
-			Edits:  []Edit{{node, "\t\tother.Address = \"\"\n", "\t\tother.Address += \"\"\n"}},
-			Nets: []Net{Simulation, tests("cluster", "^TestAnAddressGoesToWhoIsThere$"),
-				tests("internal/daemon", "^TestTwoNodesThatSwapAddressesAreFound$")},
-			Faults: []string{"address taken over"},
-		},
-		{
-			Name: "anybodys-address-is-taken", Law: "L10",
-			Broken: "a node that comes up takes the address of one that is in touch",
-			Edits: []Edit{{"cluster/admit.go", "if name != node && other.InTouch() && strings",
-				"if name == node && other.InTouch() && strings"}},
-			Nets: first(tests("cluster", "^TestAnAddressGoesToWhoIsThere$")),
-		},
-		{
-			Name: "swapped-addresses-block-the-log", Law: "L7",
-			Broken: "two nodes that swapped their addresses wait for each other before the log looks for them",
-			Edits: []Edit{{"internal/daemon/members.go", "other.ID != self && other.Address == address {",
-				"other.ID == self && other.Address == address {"}},
-			Nets: first(tests("internal/daemon", "^TestTheLogHasNoTwoMembersAtOneAddress$")),
-		},
-		{
-			Name: "nobody-names-the-leader", Law: "L7",
-			Broken: "a node that moved does not find a leader that moved while it was away",
-			Edits: []Edit{{"internal/daemon/rejoin.go", "at != \"\" && at != peers[answer.Leader] &&",
-				"at == \"\" && at != peers[answer.Leader] &&"}},
-			Nets: first(tests("internal/daemon", "^TestWhoMovedFindsALeaderThatMoved$")),
 		},
 	}
 }
