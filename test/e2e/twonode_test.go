@@ -43,11 +43,16 @@ type folders interface {
 // buildTools is the folder of a build: a new one, or the one that CLUSTERD_TOOLS names.
 func buildTools(t *testing.T, ctx context.Context) string {
 	t.Helper()
+	root := filepath.Join("..", "..")
 	if built := os.Getenv("CLUSTERD_TOOLS"); built != "" {
+		if err := stage.CheckTools(ctx, root, built); err != nil {
+			t.Fatalf("CLUSTERD_TOOLS names another build than that of this tree: %v", err)
+		}
+		t.Logf("the tools are those of %s", built)
 		return built
 	}
 	tools := t.TempDir()
-	if err := stage.BuildTools(ctx, filepath.Join("..", ".."), tools); err != nil {
+	if err := stage.BuildTools(ctx, root, tools); err != nil {
 		t.Fatal(err)
 	}
 	return tools
@@ -145,7 +150,7 @@ func (f *pairOnStage) eachDies(t *testing.T, ctx context.Context) (generation ui
 	generation = 1
 	for _, dead := range []string{"node2", "node1"} {
 		generation++
-		if !timed(t, ctx, dead+" loses its power", stepLimit, f.tellFailure,
+		if !timed(t, ctx, dead+" loses its power", stepLimit, f.tellFailure, f.world.Close,
 			func(t *testing.T, ctx context.Context) { f.dies(t, ctx, dead, generation) }) {
 			t.FailNow()
 		}
@@ -224,7 +229,7 @@ func TestLabTwoNodes(t *testing.T) {
 	}
 	f := newPair(t, ctx, world)
 	generation := f.eachDies(t, ctx) + 1
-	timed(t, ctx, "they lose each other", stepLimit, f.tellFailure,
+	timed(t, ctx, "they lose each other", stepLimit, f.tellFailure, world.Close,
 		func(t *testing.T, ctx context.Context) { f.loseEachOther(t, ctx, world, generation) })
 	f.tellAll(t, ctx)
 }
