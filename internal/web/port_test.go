@@ -64,6 +64,7 @@ func keep(t *testing.T) (k *kept, stop func()) {
 			Problem:     func(text string) { k.problems <- text },
 		})
 	})
+	k.told("") // of the first look, at a document that says nothing of it: later words are of what a test does
 	return k, func() {
 		end()
 		done.Wait()
@@ -120,7 +121,6 @@ func TestThePortFollowsTheDocument(t *testing.T) {
 	}
 	defer taken.Close()
 	k, stop := keep(t)
-	k.told("")
 	_, busy, _ := net.SplitHostPort(taken.Addr().String())
 	k.want(":" + busy)
 	k.told("address already in use")
