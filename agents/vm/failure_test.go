@@ -184,8 +184,8 @@ func TestRealMigrationLosesLibvirtd(t *testing.T) {
 	}
 }
 
-// TestRealRunningTwice needs a guest whose disk has no image lock, or no disk, and a copy of it that
-// somebody has started on the target: nobody can by the way that migrations take.
+// TestRealRunningTwice needs a guest whose disk has no image lock, or no disk, and a copy of it
+// that somebody has started on the target: nobody can by the way that migrations take.
 func TestRealRunningTwice(t *testing.T) {
 	a, spec, definition, way := migrating(t)
 	if len(spec.Disks) > len(ImageLocks(spec.Disks)) {

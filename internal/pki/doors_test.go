@@ -132,15 +132,14 @@ func TestAnUnrecordedKeyIsNobodyOnEitherEnd(t *testing.T) {
 // TestARemovalEndsBothEndsOfALink: the accepted ones and the dialed ones.
 func TestARemovalEndsBothEndsOfALink(t *testing.T) {
 	ca := newTestCA(t, testCluster)
-	states := map[string]*state{"node1": {}, "node2": {}}
-	muxes := map[string]*Mux{}
-	stores := map[string]*Store{}
-	for name, state := range states {
-		stores[name] = NewStore(newMember(t, ca, name, noon), Trust{Now: at(noon), Standing: state.standing})
-		muxes[name] = serve(t, stores[name], Limits{})
-		echo(open(t, muxes[name], "clusterd-raft"))
-	}
 	for _, by := range []string{"node1", "node2"} { // who removes the other, and sees its links end
+		states := map[string]*state{"node1": {}, "node2": {}}
+		muxes, stores := map[string]*Mux{}, map[string]*Store{}
+		for name, state := range states {
+			stores[name] = NewStore(newMember(t, ca, name, noon), Trust{Now: at(noon), Standing: state.standing})
+			muxes[name] = serve(t, stores[name], Limits{})
+			echo(open(t, muxes[name], "clusterd-raft"))
+		}
 		states["node1"].set(StandingMember)
 		states["node2"].set(StandingMember)
 		address := muxes["node2"].listener.Addr().String()
