@@ -175,7 +175,7 @@ var migrations = []Mutant{
 	},
 	{
 		Name: "the-silent-are-ended", Law: "L5", Broken: "past a deadline a guest is destroyed because a node is silent",
-		Edits: []Edit{{"cluster/moveend.go", "!known || !n.Reachable() || !OnBoot(n)(h):", "!known:"}},
+		Edits: []Edit{{"cluster/moveend.go", "!known || !n.Reachable() || !OnBoot(n)(h):", "!known && !n.Reachable():"}},
 		Nets:  []Net{tests("cluster", "^TestPastADeadlineOnlyWhatNobodyCanTellOfEnds$")},
 	},
 	{
