@@ -26,7 +26,7 @@ TOOLS   := ./cmd/clusterd ./cmd/clustat ./cmd/clusvcadm
 DOOR    := ./cmd/clusterd-doorkeeper
 
 .DEFAULT_GOAL := help
-.PHONY: help sim build tools-present packages server-packages test test-all test-reports test-docs demo demo-service demo-fence demo-migration lab lab-down bench-failover bench-migrate bench-idle bench-fence bench-services mutants scenarios fmt vet clean install
+.PHONY: help sim build tools-present packages server-packages test test-all test-reports test-network test-docs demo demo-service demo-fence demo-migration lab lab-down bench-failover bench-migrate bench-idle bench-fence bench-services mutants scenarios fmt vet clean install
 
 help: ## list these targets
 	@echo "clusterd $(VERSION)"

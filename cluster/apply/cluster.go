@@ -287,12 +287,13 @@ func (t *transaction) startedWith(network string) (services, nodes []string) {
 	for _, service := range t.Others("", "") {
 		for i := range service.Holders {
 			if h := &service.Holders[i]; slices.Contains(h.Networks, network) {
-				services = words.Union(services, []string{service.Spec.Name})
-				nodes = words.Union(nodes, []string{h.Node})
+				services, nodes = append(services, service.Spec.Name), append(nodes, h.Node)
 			}
 		}
 	}
-	return services, nodes
+	slices.Sort(services)
+	slices.Sort(nodes)
+	return slices.Compact(services), slices.Compact(nodes)
 }
 
 // some are so many names as a sentence bears.

@@ -8,6 +8,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
@@ -51,6 +52,9 @@ func reserveCommand() *urfave.Command {
 			if c.NArg() > 0 {
 				return command.Usage("reserve takes no operands; how many hosts are asked about is told by --hosts")
 			}
+			if hosts := c.Int("hosts"); hosts < 1 || hosts > rehearse.MostLost {
+				return command.Usage("--hosts is %d; write a number from 1 to %d", hosts, rehearse.MostLost)
+			}
 			client, err := command.Connect(c)
 			if err != nil {
 				return err
@@ -80,6 +84,8 @@ func reserveText(reply api.ReserveReply) string {
 			hosts)
 	case len(reply.Lost) > 0:
 		out.WriteString("No host may be lost.\n")
+	case !reply.Bounded:
+		out.WriteString("No host is in touch, so nothing can be said.\n")
 	}
 	if reply.Bounded {
 		fmt.Fprintf(&out, "There was no time to try every set of %d; %d sets were tried.\n", reply.Hosts+1, reply.Sets)

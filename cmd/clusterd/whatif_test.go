@@ -49,6 +49,7 @@ func TestTheReserveIsTold(t *testing.T) {
 			"      it would fit on node1 once that is back\n": {Hosts: 1, Asked: 2, Lost: []string{"node1", "node2"},
 			Minority: true, Short: []cluster.WhatIfStep{{Service: "vm:a", From: "node1", Method: cluster.MethodStays,
 				Why: message.Words("no node may run it"), Next: message.DoBringBack.With("node1")}}},
+		"No host is in touch, so nothing can be said.\n": {Asked: 1},
 		"2 hosts may be lost at once, whichever they are: everything that runs comes up on the others.\n": {Hosts: 2,
 			Asked: 2},
 		"No host may be lost.\nWithout node1:\n  vm:a, now on node1: no host would be left\n": {Asked: 1,

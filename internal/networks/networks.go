@@ -16,17 +16,12 @@ import (
 	"github.com/clusterd/clusterd/agents/network"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/networks/users"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
-// Wishes are the networks that a node is to have, and those of the names besides. Addresses are
-// where the other nodes are reached. The error tells of the first network that an address keeps
-// from being made right.
-func Wishes(s *cluster.State, self, own string, addresses map[string]string, besides ...string) ([]network.Wish,
-	error) {
-	return wishes(s, users.Of(s), self, own, addresses, besides)
-}
-
-// wishes are Wishes, by who uses which network.
+// wishes are the networks that a node is to have, and those of the names besides, by who uses
+// which. Addresses are where the other nodes are reached. The error tells of the first network that
+// an address keeps from being made right.
 func wishes(s *cluster.State, used map[string][]string, self, own string, addresses map[string]string,
 	besides []string) ([]network.Wish, error) {
 	if len(used) == 0 {
@@ -156,7 +151,7 @@ func (h *Host) Run(ctx context.Context) {
 		}
 		warned = failed
 		rest = restAfter(rest, len(failed) > 0)
-		if !pause(ctx, nil, between) || !pause(ctx, changed, cmp.Or(rest, atMost)) {
+		if !sleep.For(ctx, between) || !wait(ctx, changed, cmp.Or(rest, atMost)) {
 			return
 		}
 	}
@@ -170,8 +165,8 @@ func restAfter(before time.Duration, failed bool) time.Duration {
 	return min(max(2*before, again), atMost)
 }
 
-// pause waits; it reports whether the context goes on.
-func pause(ctx context.Context, woken <-chan struct{}, limit time.Duration) bool {
+// wait goes on at a change too; it reports whether the context does.
+func wait(ctx context.Context, woken <-chan struct{}, limit time.Duration) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {

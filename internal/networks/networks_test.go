@@ -12,6 +12,7 @@ import (
 
 	"github.com/clusterd/clusterd/agents/network"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/networks/users"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -35,7 +36,7 @@ func TestWishesNameWhoIsReachedWhere(t *testing.T) {
 			`"host.example" is a name`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			wishes, err := Wishes(s, tc.self, addresses[tc.self], addresses, tc.besides...)
+			wishes, err := wishes(s, users.Of(s), tc.self, addresses[tc.self], addresses, tc.besides)
 			if (err != nil) != (tc.fault != "") || err != nil && !strings.Contains(err.Error(), tc.fault) {
 				t.Errorf("error %v, want %q", err, tc.fault)
 			}

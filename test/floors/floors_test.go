@@ -111,7 +111,7 @@ var rooms = []room{
 	{"internal/domainxml", []string{"resources"},
 		"floor 1: what a VM's XML says follows from the XML alone"},
 	{"internal/networks/users", []string{"cluster"}, "floor 1: who uses a network follows from the State alone"},
-	{"internal/networks", []string{"internal/networks/users", "agents", "agents/network", "cluster"},
+	{"internal/networks", []string{"internal/networks/users", "internal/sleep", "agents", "agents/network", "cluster"},
 		"floor 2: this host's networks, without the run loop or the log"},
 	{"internal/report", []string{"internal/message", "internal/networks/users", "agents", "internal/api", "cluster",
 		"cluster/rules", "domain", "resources", "fence"},
