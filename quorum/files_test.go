@@ -64,6 +64,43 @@ func TestRestartKeepsWhatWasAcknowledged(t *testing.T) {
 	}
 }
 
+// A log whose beginning was compacted is worth nothing without its snapshot, however far it goes.
+func TestALogWithoutItsSnapshotIsCut(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, func(o *Options) {
+			onDisk(t, dir)(o)
+			o.TrailingEntries = 2
+		})
+		for i := range 30 {
+			c.leader().mustPropose(t, fmt.Sprint("key", i), "value")
+		}
+		if err := c.leader().log.Snapshot(); err != nil {
+			t.Fatal(err)
+		}
+		c.leader().mustPropose(t, "behind the snapshot", "value")
+		c.close()
+	})
+	folder := filepath.Join(dir, "node1")
+	whole, err := InspectHeld(folder)
+	if err != nil || whole.LastIndex < 30 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	for _, part := range []string{"snapshots/*/state.bin", "snapshots/*"} {
+		found, err := filepath.Glob(filepath.Join(folder, part))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%s: %v, %v", part, found, err)
+		}
+		if err := os.RemoveAll(found[0]); err != nil {
+			t.Fatal(err)
+		}
+		cut, err := InspectHeld(folder)
+		if err != nil || cut.LastIndex != 0 || cut.LastTerm != 0 || cut.Term != whole.Term || cut.Life != whole.Life {
+			t.Errorf("without %s it holds %+v, %v; with it %+v", part, cut, err, whole)
+		}
+	}
+}
+
 func TestRecoverAfterTheQuorumIsLost(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

@@ -118,16 +118,18 @@ func (s *stores) held(life string) (Held, error) {
 	if term, err := s.stable.GetUint64(keyCurrentTerm); err == nil { // an empty store answers with an error
 		held.Term = term
 	}
-	snapshots, err := s.snapshots.List()
+	term, covered, err := s.covered()
 	if err != nil {
-		return held, fmt.Errorf("list the snapshots: %w", err)
-	}
-	if len(snapshots) > 0 {
-		held.LastTerm, held.LastIndex = snapshots[0].Term, snapshots[0].Index
-	}
-	last, err := s.log.LastIndex()
-	if err != nil || last <= held.LastIndex {
 		return held, err
+	}
+	held.LastTerm, held.LastIndex = term, covered
+	first, errFirst := s.log.FirstIndex()
+	last, err := s.log.LastIndex()
+	if err = errors.Join(errFirst, err); err != nil || last <= covered {
+		return held, err
+	}
+	if first > covered+1 {
+		return held, nil // what the log begins with cannot be reached: it ends where the snapshot does
 	}
 	var entry raft.Log
 	if err := s.log.GetLog(last, &entry); err != nil {
@@ -135,6 +137,21 @@ func (s *stores) held(life string) (Held, error) {
 	}
 	held.LastTerm, held.LastIndex = entry.Term, entry.Index
 	return held, nil
+}
+
+// covered is the end of the newest snapshot that can be read, which the library begins with too; 0
+// without one.
+func (s *stores) covered() (term, index uint64, err error) {
+	snapshots, err := s.snapshots.List() // newest first
+	if err != nil {
+		return 0, 0, fmt.Errorf("list the snapshots: %w", err)
+	}
+	for _, snapshot := range snapshots {
+		if _, content, err := s.snapshots.Open(snapshot.ID); err == nil {
+			return snapshot.Term, snapshot.Index, content.Close()
+		}
+	}
+	return 0, 0, nil
 }
 
 // behind are the Machine's entries that the log holds behind an index, up to its end as it is when

@@ -86,7 +86,7 @@ func (l *Log) start() (err error) {
 	}
 	l.raft, err = raft.NewRaft(config, l.applier, l.stores.log, l.stores.stable, l.stores.snapshots, l.transport)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	// Raft's goroutines already run; an entry applied before this line is told to followers by raft
 	// itself, a little later.

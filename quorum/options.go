@@ -38,6 +38,9 @@ var (
 	ErrTooLarge = errors.New("the entry is too large")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("the log is closed")
+	// ErrUnreadable is returned by Open when neither the log nor a snapshot in the folder can be
+	// begun with.
+	ErrUnreadable = errors.New("what lies in the folder of the log cannot be begun with")
 )
 
 // Entry is one committed entry.

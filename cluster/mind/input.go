@@ -33,6 +33,9 @@ type Input struct {
 	// is applied here.
 	Leading bool
 	Leader  string
+	// Odd: this node's State is not what most voters have at the same index, so nothing is decided or
+	// done by it.
+	Odd bool
 	// Term is that of the log in which this node leads; 0 where the shell does not know.
 	Term uint64
 	// End is the last entry that this node's own log holds, committed or not.

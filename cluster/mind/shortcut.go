@@ -98,7 +98,7 @@ func (n *Node) IdleUntil() (clock time.Duration, idle bool) {
 
 func (n *Node) idle(now time.Duration, in Input) bool {
 	guardDue := n.hostGuard.next != 0 && n.hostGuard.next <= in.Clock
-	if n.shortcut.never || guardDue || len(n.outbox) > 0 || len(n.looks) > 0 {
+	if n.shortcut.never || in.Odd || guardDue || len(n.outbox) > 0 || len(n.looks) > 0 {
 		return false
 	}
 	for _, until := range n.held {

@@ -85,7 +85,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 		n.report(now, in, &out)
 		n.work(now, in, &out)
 	}
-	if in.Leading {
+	if in.Leading && !in.Odd {
 		n.lead(now, elapsed, in, &out)
 	} else {
 		n.view.Leading, n.view.Term, n.view.Led, n.shortcut.planned = false, 0, 0, false
@@ -236,7 +236,7 @@ func (n *Node) work(now time.Duration, in Input, out *Output) {
 	duties := n.shortcut.workOf(in.State, n.self)
 	n.forget(duties)
 	for _, d := range duties {
-		if n.handed[d.Key()] || now < n.rested[d.Key()] || n.awaitsGuard(in, me, d) || !n.ready(in, &d) {
+		if in.Odd || n.handed[d.Key()] || now < n.rested[d.Key()] || n.awaitsGuard(in, me, d) || !n.ready(in, &d) {
 			continue
 		}
 		n.handed[d.Key()] = true

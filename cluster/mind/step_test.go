@@ -49,6 +49,22 @@ func (m *stepper) silent(out Output) {
 	}
 }
 
+// TestANodeWhoseStateDiffersNeitherPlansNorWorks: what it was to do waits until its State is right.
+func TestANodeWhoseStateDiffersNeitherPlansNorWorks(t *testing.T) {
+	b := clustertest.NewBook(t, 3, "vm:a")
+	m := newMind(t, b, "node1")
+	b.Must(b.StartOf("vm:a", "node1"))
+	if out := m.step(0, Input{Odd: true, Leading: true, Leader: "node1"}); len(out.Do) > 0 || out.Planned != nil {
+		t.Fatalf("handed out %+v, planned %+v", out.Do, out.Planned)
+	}
+	if _, idle := m.node.IdleUntil(); idle {
+		t.Fatal("it is not asked again once its State is right")
+	}
+	if out := m.step(time.Second, Input{}); len(out.Do) != 1 || out.Do[0].Kind != cluster.DutyStart {
+		t.Fatalf("handed out %+v", out.Do)
+	}
+}
+
 func TestAResultIsProposedUntilItIsInTheLogAndThenNeverAgain(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	m := newMind(t, b, "node1")

@@ -129,8 +129,10 @@ type Daemon struct {
 	warnings    warnings
 	metrics     *metrics.Metrics
 	// knocks are who was refused at this node's door.
-	knocks      knocks.Book
-	arrivals    arrivals
+	knocks   knocks.Book
+	arrivals arrivals
+	// odd: this node's State is not that of most voters, and it may not begin anew yet.
+	odd         atomic.Bool
 	hearing     hearing
 	stewardship stewardship
 	// contact is the mind's stopwatch on the other of two nodes.

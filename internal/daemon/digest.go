@@ -93,6 +93,7 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 		told[role.leader] = d.stateOf(ctx, role.leader, root.Index)
 		if told[role.leader] == mine {
 			d.warnings.set("state", "")
+			d.odd.Store(false)
 			return true
 		}
 	}
@@ -104,22 +105,39 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 	}
 	verdict := weighStates(told, voters, d.name, role.leader)
 	d.warnings.set("state", "")
+	if verdict.told && !verdict.odd {
+		d.odd.Store(false)
+	}
 	switch {
 	case verdict.doubt != "":
 		d.warnings.set("state", fmt.Sprintf("the State of %s at index %d is not that of %s, and it is not known which is "+
 			"right, since no State is that of more than half of the voters: bring the other nodes up, and compare the logs",
 			d.name, root.Index, verdict.doubt))
 	case verdict.odd && len(othersWithoutLog(root, d.name)) > 0:
-		lost := strings.Join(othersWithoutLog(root, d.name), ", ")
-		d.warnings.set("state", fmt.Sprintf("the State of %s at index %d is not that of %s; it begins anew once %s, which "+
-			"lost its log, holds it again: bring it up, or take it out (`clusterd node remove`)", d.name, root.Index,
-			verdict.others, lost))
+		d.standBy(ctx, role, fmt.Sprintf("the State of %s at index %d is not that of %s, so it does nothing by it; it "+
+			"begins anew once %s, which lost its log, holds it again: bring it up, or take it out (`clusterd node remove`)",
+			d.name, root.Index, verdict.others, strings.Join(othersWithoutLog(root, d.name), ", ")))
 		return false
 	case verdict.odd:
 		d.loseLog(message.StateDiffers.With(d.name, root.Index, verdict.others, mine[:min(len(mine), digestShown)],
 			verdict.right[:min(len(verdict.right), digestShown)]))
 	}
 	return verdict.told
+}
+
+// standBy has this node decide and do nothing by its State, and lead no longer than it takes to hand
+// that over. What was begun goes on.
+func (d *Daemon) standBy(ctx context.Context, role role, why string) {
+	d.odd.Store(true)
+	d.warnings.set("state", why)
+	if !role.leading {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOverLimit)
+	defer cancel()
+	if err := d.log.HandOver(ctx, ""); err != nil {
+		d.logger.Warn("a leader whose State is not that of the others cannot hand over", "node", d.name, "error", err)
+	}
 }
 
 // stateOf is what another node of the same version says of its State; "" if it cannot tell.

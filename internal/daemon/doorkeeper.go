@@ -46,6 +46,9 @@ func (d *Daemon) passable(uuid string) (service string, may bool, why string) {
 		// What it does not know may be managed all the same: its State is empty, or too old.
 		return "", false, "clusterd on " + d.name + " holds no log and cannot tell which VMs are managed; see clustat"
 	}
+	if d.odd.Load() {
+		return "", false, "what clusterd on " + d.name + " knows is not what the other nodes agreed upon; see clustat"
+	}
 	deadline := time.NewTimer(doorPatience)
 	defer deadline.Stop()
 	for {

@@ -25,7 +25,7 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 	var told time.Time
 	for {
 		opened, err := open()
-		if !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		if !comesLate(err) {
 			if err == nil && !told.IsZero() {
 				d.logger.Info("this host has its address now", "node", d.name, "address", d.options.Node.Address, "for", what)
 			}
@@ -36,12 +36,20 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 			// A boot does not wait for it, and a daemon that waits has not failed.
 			tellManager("READY=1", "STATUS=waits for the address "+d.options.Node.Address)
 			d.logger.Warn("this host does not have the address of this node yet; clusterd waits for it. Look at the "+
-				"network, or correct address in "+nodefile.Path, "node", d.name, "address", d.options.Node.Address, "for", what)
+				"network, or correct address in "+nodefile.Path, "node", d.name, "address", d.options.Node.Address, "for", what,
+				"why", err)
 		}
 		if !sleep.For(ctx, addressPause) {
 			return opened, ctx.Err()
 		}
 	}
+}
+
+// comesLate reports whether an address may still come that this host cannot listen at: the host
+// does not have it, or it is a name and no name server answers yet.
+func comesLate(err error) bool {
+	var unresolved *net.DNSError
+	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.As(err, &unresolved)
 }
 
 // OnThisHost says what is wrong with the address of a node that is founded or joins: the

@@ -16,11 +16,17 @@ import (
 )
 
 func TestADaemonWaitsForAnAddressThatComesLate(t *testing.T) {
+	for _, why := range []error{os.NewSyscallError("bind", syscall.EADDRNOTAVAIL),
+		&net.DNSError{Err: "server misbehaving", Name: "node1", IsTemporary: true}} {
+		comesLateBecause(t, &net.OpError{Op: "listen", Err: why})
+	}
+}
+
+func comesLateBecause(t *testing.T, missing error) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		d := &Daemon{name: "node1", logger: slog.New(slog.NewTextHandler(&log, nil)),
 			options: Options{Node: nodefile.Node{Address: "10.0.0.1"}}}
-		missing := &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRNOTAVAIL)}
 		began, tries := time.Now(), 0
 		got, err := patiently(t.Context(), d, "the other nodes", func() (int, error) {
 			if tries++; time.Since(began) < 5*time.Minute {

@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // votersAt are the voters of the log as the leader has them.
@@ -198,6 +199,35 @@ func TestAStateThatDiffersStopsItsNode(t *testing.T) {
 		s.until("all vote again", s.allVote)
 		if g := s.current(victim).replica.Root().Generation; g != 1 {
 			t.Errorf("its generation is %d", g)
+		}
+	})
+}
+
+// TestAStateThatDiffersIsActedOnByNobody: a node whose State is the wrong one, and that may not
+// begin anew because another one is about to, stands by.
+func TestAStateThatDiffersIsActedOnByNobody(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		leader := s.current(s.leader())
+		victim, other := s.followers()[0], s.followers()[1]
+		root := leader.replica.Root()
+		n, _ := root.Nodes.Get(other)
+		lost := cluster.LoseLog{Node: other, Log: "another", Before: n.Log, Why: message.LogGone.With(7)}
+		if applied, err := leader.propose(context.Background(), lost); err != nil || applied.Err() != nil {
+			t.Fatalf("%v, %v", applied, err)
+		}
+		d := s.current(victim)
+		synctest.Wait()
+		d.replica.state.Generation += 7
+		d.replica.publish()
+		s.until("it stands by", func() bool {
+			return strings.Contains(strings.Join(d.warnings.texts(), "\n"), "so it does nothing by it")
+		})
+		if may, why := d.mayComeUp("5d2f7f6e-7a53-4f0f-9a07-3f9a26a4b3aa", operationPrepare); may ||
+			!strings.Contains(why, "not what the other nodes agreed upon") {
+			t.Errorf("the doorkeeper lets a VM in: %s", why)
+		}
+		if s.tells(victim, "begins anew with the log") || leader.odd.Load() {
+			t.Error("it begins anew, or the leader stands by as well")
 		}
 	})
 }

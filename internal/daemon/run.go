@@ -84,7 +84,10 @@ func (d *Daemon) openLog() error {
 	if d.membership.Founder {
 		options.Bootstrap = []quorum.Member{{ID: d.name, Address: d.address, Voter: true}}
 	}
-	if d.log, err = quorum.Open(options, d.replica); err != nil {
+	if d.log, err = quorum.Open(options, d.replica); errors.Is(err, quorum.ErrUnreadable) {
+		return fmt.Errorf("%w; the lines before this one say why. If files of it are broken, %s", err,
+			brokenLogAdvice(d.options.Folder))
+	} else if err != nil {
 		return err
 	}
 	d.onClose("log", func() error {

@@ -143,6 +143,14 @@ func boards() []Mutant {
 			Nets: first(tests("fence/power", "^TestRedfishCheckSaysWhatToDoNext$")),
 		},
 		{
+			Name: "one-board-of-two-machines-is-declared", Law: "L3",
+			Broken: "a board that stands in the document twice, as that of two machines, is taken",
+			Edits: []Edit{{"cluster/device.go", "if other.node != node && other.device.Name != name && !fence.ToldApart",
+				"if other.node == node && other.device.Name != name && !fence.ToldApart"}},
+			Nets: []Net{tests("internal/config", "^TestFaults$"),
+				tests("cluster", "^TestOneDeviceOfTwoNodesIsNotDeclared$")},
+		},
+		{
 			Name: "open-fence-is-ready", Law: "L3",
 			Broken: "a node can be fenced, it is said, while an open fence has proven nothing",
 			Edits: []Edit{{"internal/report/fence.go", "fencing && open.TriedTotal > 0 {",

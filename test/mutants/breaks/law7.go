@@ -52,6 +52,38 @@ func lostLogs() []Mutant {
 	}
 }
 
+// worthless are the breaks of what tells a log or a State that must not count.
+func worthless() []Mutant {
+	return []Mutant{
+		{
+			Name: "odd-states-are-acted-on", Law: "L7",
+			Broken: "a node goes on acting on a State that is known not to be the others', while it may not begin anew",
+			Edits: []Edit{{"cluster/mind/step.go", "\t\tif in.Odd || n.handed",
+				"\t\tif n.handed"}},
+			Nets: []Net{tests("cluster/mind", "^TestANodeWhoseStateDiffersNeitherPlansNorWorks$")},
+		},
+		{
+			Name: "odd-node-lets-vms-in", Law: "L7",
+			Broken: "the doorkeeper of a node whose State is known not to be the others' lets VMs in by it",
+			Edits:  []Edit{{"internal/daemon/digest.go", "\td.odd.Store(true)\n", ""}},
+			Nets:   []Net{tests("internal/daemon", "^TestAStateThatDiffersIsActedOnByNobody$")},
+		},
+		{
+			Name: "older-copy-is-not-told", Law: "L7",
+			Broken: "what the others remember of a node's log is not believed: an older copy of its folder votes",
+			Edits:  []Edit{{"quorum/greet.go", "told && g.memory != nil {", "told && g.memory == nil {"}},
+			Nets:   []Net{tests("internal/daemon", "^TestAnOlderCopyOfTheFolderIsFoundOutByTheOthers$")},
+		},
+		{
+			Name: "log-without-its-snapshot-is-whole", Law: "L7",
+			Broken: "a log whose compacted beginning cannot be reached any more counts as far as it goes",
+			Edits: []Edit{{"quorum/held.go", "if first > covered+1 {",
+				"if first > covered+1 && covered > last {"}},
+			Nets: []Net{tests("quorum", "^TestALogWithoutItsSnapshotIsCut$")},
+		},
+	}
+}
+
 // elsewhere are the breaks of what brings the log to a node whose address is another one, or is not
 // there yet.
 func elsewhere() []Mutant {
@@ -74,8 +106,8 @@ func elsewhere() []Mutant {
 		{
 			Name: "late-address-ends-the-daemon", Law: "L7",
 			Broken: "a daemon ends whose host does not have the address yet",
-			Edits: []Edit{{"internal/daemon/late.go", "\t\tif !errors.Is(err, syscall.EADDRNOTAVAIL) {",
-				"\t\tif what != \"\" || !errors.Is(err, syscall.EADDRNOTAVAIL) {"}},
+			Edits: []Edit{{"internal/daemon/late.go", "\t\tif !comesLate(err) {",
+				"\t\tif what != \"\" || !comesLate(err) {"}},
 			Nets: first(tests("internal/daemon", "^TestADaemonWaitsForAnAddressThatComesLate$")),
 		},
 		{

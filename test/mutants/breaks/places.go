@@ -343,4 +343,11 @@ var places = []Mutant{
 			"taken, there = s.Spec.Demand.Most(s.Spec.Demand), true"}},
 		Nets: first(tests("cluster", "^TestWhatWasStartedCounts$")),
 	},
+	{
+		Name: "names-are-not-looked-for", Law: "R",
+		Broken: "doctor looks on a node for what its own VMs name, and not for what could come there",
+		Edits: []Edit{{"internal/assemble/doctor_names.go", "|| service.Owner == node {",
+			"|| service.Owner != node {"}},
+		Nets: first(tests("internal/assemble", "^TestWhatVMsNameIsLookedFor$")),
+	},
 }
