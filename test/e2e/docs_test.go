@@ -85,16 +85,44 @@ func TestDocs(t *testing.T) {
 	n.all(t, ctx, readme[strings.Index(readme, "**7. "):], nil)
 	n.until(t, ctx, "clustat -s vm:web", "node2")
 
+	installation := page(t, "docs/operators/installation.md")
+	n.all(t, ctx, between(t, installation, "## Upgrading", "\n## "), nil)
+	n.until(t, ctx, "clusterd node list | grep node2", "online")
+	n.until(t, ctx, "clustat -s vm:web", "started") // it moved live when its node was left
+	n.typed(t, ctx, "node1", "clusvcadm -M vm:web -m node2")
+
 	// "Then pull a plug, on purpose".
 	if err := n.lab.Host("node2").Crash(); err != nil {
 		t.Fatal(err)
 	}
 	n.until(t, ctx, "clustat -s vm:web", "node1", "started")
-	n.all(t, ctx, between(t, page(t, "docs/operators/installation.md"), "## Remote tools", "## Upgrading"),
-		strings.NewReplacer("/root/alice", "/etc/clusterd/alice"))
-	n.all(t, ctx, between(t, page(t, "docs/operators/installation.md"), "## Backup", "Restoring"),
-		strings.NewReplacer("/root/alpha", "/etc/clusterd/alpha"))
+	inEtc := strings.NewReplacer("/root/", "/etc/clusterd/", "alpha-$(date", "backup-$(date")
+	n.all(t, ctx, between(t, installation, "## Remote tools", "## Upgrading"), inEtc)
+	n.all(t, ctx, between(t, installation, "## Backup", "Restoring"), inEtc)
+	n.takenOut(t, ctx, between(t, installation, "To take a VM out again", "## Remote tools"), inEtc)
 }
+
+// takenOut types how a VM is taken out of the cluster. The page has the document edited between
+// two of its lines.
+func (n *newcomer) takenOut(t *testing.T, ctx context.Context, part string, inEtc *strings.Replacer) {
+	t.Helper()
+	stop, giveBack, _ := strings.Cut(part, "Save the definition")
+	n.all(t, ctx, stop, inEtc)
+	document := n.typed(t, ctx, "node1", "cat /etc/clusterd/alpha.yaml")
+	without := webEntry.ReplaceAllString(document, "")
+	if without == document {
+		t.Fatalf("the document that is shown has no vm:web: %s", document)
+	}
+	n.write(t, n.lab.Host("node1"), "/etc/clusterd/alpha.yaml", without)
+	n.all(t, ctx, giveBack, inEtc)
+	if said := n.typed(t, ctx, "node1", "clustat"); strings.Contains(said, "vm:web") {
+		t.Errorf("vm:web is still a service: %s", said)
+	}
+	n.typed(t, ctx, "node1", "virsh start web") // the doorkeeper has no say in it now
+}
+
+// webEntry is the service vm:web in a document: its line, and what is indented further.
+var webEntry = regexp.MustCompile(`(?m)^  ["']?vm:web["']?:.*\n(?:(?:   .*)?\n)*`)
 
 // install types the README's first five steps: packages, the cluster, and its document.
 func (n *newcomer) install(t *testing.T, ctx context.Context, readme string) {
