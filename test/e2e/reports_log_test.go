@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +12,8 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/test/lab"
 )
 
@@ -53,6 +57,76 @@ func (f *fixture) retellLostLog(t *testing.T, ctx context.Context) {
 		if err := f.world.CheckSingleWriter(guest.Guest); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// retellOlderFolder: a host's disk is taken back to a copy, as a snapshot of a machine does, so that
+// nothing on it tells that more was acknowledged. The others know.
+func (f *fixture) retellOlderFolder(t *testing.T, ctx context.Context) {
+	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1"})
+	folder, older := f.world.DataFolder("node2"), filepath.Join(t.TempDir(), "older")
+	f.down(t, ctx, "node2")
+	held := f.heldBy(t, "node2", "node2")
+	copied(t, ctx, folder, older)
+	f.up(t, ctx, "node2")
+	t.Log(f.ended(t, ctx, f.operate(ctx, "node1", "-d", mover.Name())))
+	f.waitForState(t, ctx, "node2", mover, "disabled")
+	if err := poll(ctx, func() bool { // the others write it down within a second
+		return f.heldBy(t, "node1", "node2") > held && f.heldBy(t, "node3", "node2") > held
+	}); err != nil {
+		t.Fatalf("nobody remembers that node2 holds more than up to entry %d", held)
+	}
+	f.down(t, ctx, "node2")
+	for _, old := range []string{"raft", "*.json"} {
+		found, err := filepath.Glob(filepath.Join(folder, old))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s holds no %s: %v", folder, old, err)
+		}
+		for _, name := range found {
+			if err := os.RemoveAll(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	copied(t, ctx, older+"/.", folder)
+	f.up(t, ctx, "node2")
+	f.timelineTells(t, ctx, "node2", "an older copy of it was put back")
+	f.timelineTells(t, ctx, "node2", "it holds the log again")
+	f.waitForState(t, ctx, "node2", mover, "disabled")
+	f.do(t, ctx, "node2", "clusvcadm", "-e", mover.Name(), "-n", "node1")
+	f.waitAtRest(t, ctx)
+	for _, guest := range guests {
+		if err := f.world.CheckSingleWriter(guest.Guest); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// heldBy is how far the log of a node goes by what another one, or itself, has written down.
+func (f *fixture) heldBy(t *testing.T, node, of string) uint64 {
+	t.Helper()
+	var kept struct {
+		Mine   quorum.Held
+		Others map[string]quorum.Held
+	}
+	text, err := os.ReadFile(filepath.Join(f.world.DataFolder(node), membership.HeldFile))
+	if err == nil {
+		err = json.Unmarshal(text, &kept)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if node == of {
+		return kept.Mine.LastIndex
+	}
+	return kept.Others[of].LastIndex
+}
+
+// copied copies a folder with the modes and owners of what is in it.
+func copied(t *testing.T, ctx context.Context, from, to string) {
+	t.Helper()
+	if output, err := exec.CommandContext(ctx, "cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("copy %s to %s: %v: %s", from, to, err, output)
 	}
 }
 

@@ -32,6 +32,7 @@ func (r report) limit() time.Duration { return time.Duration(max(r.parts, 1)) * 
 // reports are retold one after the other on one cluster, because that is what a cluster's life is.
 var reports = []report{
 	{"a voter without its log", (*fixture).retellLostLog, 0},
+	{"a voter with an older folder", (*fixture).retellOlderFolder, 0},
 	{"a board typed twice", (*fixture).retellTwinBoards, 0},
 	{"two machines of one UUID", (*fixture).retellTwinMachines, 0},
 	{"two boards of one UUID at the proof", (*fixture).retellMiswired, 0},
