@@ -85,6 +85,10 @@ func (m *model) differences(got imported) []string {
 			add(with, name, strings.TrimPrefix(other, "service:"))
 			add(with, strings.TrimPrefix(other, "service:"), name)
 		}
+		placeable := slices.ContainsFunc(m.nodes, func(node string) bool { return m.scores[name][node] >= 0 })
+		if starts := s.Autostart == nil || *s.Autostart; starts != (placeable && !m.down[name]) {
+			say("%s starts by itself: %t", name, starts)
+		}
 		if s.Failure != m.answers[name] {
 			say("%s: stop_failure %q, not %q", name, s.Failure, m.answers[name])
 		}
@@ -124,9 +128,6 @@ func (m *model) placed(name string, got imported, say func(string, ...any)) {
 		}
 	}
 	if len(allowed) == 0 {
-		if s.Autostart == nil || *s.Autostart {
-			say("%s may run nowhere and is started", name)
-		}
 		return
 	}
 	d := got.Domains[s.Domain]

@@ -21,6 +21,8 @@ type model struct {
 	sticky map[string]int
 	apart  map[string]map[string]bool
 	needs  map[string]map[string]bool
+	// down are services that are not started by themselves.
+	down map[string]bool
 	// unchecked are services whose one check is switched off.
 	unchecked map[string]bool
 	// with are services that run together, as far as one follows another.
@@ -46,7 +48,7 @@ func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values)
 func randomCIB(r *rand.Rand) *model {
 	m := &model{nodes: []string{"n1", "n2", "n3", "n4"}, scores: map[string]map[string]int{}, sticky: map[string]int{},
 		apart: map[string]map[string]bool{}, needs: map[string]map[string]bool{},
-		unchecked: map[string]bool{}, with: map[string]map[string]bool{},
+		down: map[string]bool{}, unchecked: map[string]bool{}, with: map[string]map[string]bool{},
 		groups: map[string]bool{}, levels: map[string][][]string{}, answers: map[string]string{}}
 	m.text.WriteString("<cib><configuration><crm_config/><nodes>")
 	for n, name := range m.nodes {
@@ -71,7 +73,8 @@ func randomCIB(r *rand.Rand) *model {
 			add(m.needs, then, first)
 		}
 	}
-	fmt.Fprintf(&m.text, `<rsc_ticket id="t%d" rsc="%s" ticket="site"/></constraints>`, m.next(), m.services[0])
+	m.ticket(r)
+	m.text.WriteString("</constraints>")
 	m.topology(r)
 	fmt.Fprintf(&m.text, `<rsc_defaults><meta_attributes id="rd"><nvpair id="rd1" name="resource-stickiness" value="%d"/>`+
 		`</meta_attributes></rsc_defaults>`, stickiness)
@@ -221,6 +224,24 @@ func (m *model) gather(r *rand.Rand) {
 		m.named(r, one), m.named(r, other))
 	add(m.with, other, one)
 	add(m.with, one, other)
+}
+
+// ticket has services wait for a ticket: by name, in a set, or by a tag.
+func (m *model) ticket(r *rand.Rand) {
+	one, other := pick(r, m.services...), pick(r, m.services...)
+	m.down[one] = true
+	switch r.IntN(3) {
+	case 0:
+		fmt.Fprintf(&m.text, `<rsc_ticket id="t%d" rsc="%s" ticket="site"/>`, m.next(), m.named(r, one))
+		return
+	case 1:
+		fmt.Fprintf(&m.text, `<rsc_ticket id="t%d" ticket="site"><resource_set id="s%d"><resource_ref id="%s"/>`+
+			`<resource_ref id="%s"/></resource_set></rsc_ticket>`, m.next(), m.next(), m.named(r, one), m.named(r, other))
+	default:
+		fmt.Fprintf(&m.text, `<rsc_ticket id="t%d" rsc="both" ticket="site"/></constraints><tags><tag id="both">`+
+			`<obj_ref id="%s"/><obj_ref id="%s"/></tag></tags><constraints>`, m.next(), m.named(r, one), m.named(r, other))
+	}
+	m.down[other] = true
 }
 
 // boards writes fence devices: a guard that fences nobody, and a board of each node but the last,

@@ -36,7 +36,8 @@ type translation struct {
 	order     []string
 	locations map[string]*location
 	stickies  map[string]int
-	// tags are the names for several resources; tagged are those that a constraint names.
+	// tags are the names for several resources, templates among them; tagged are those
+	// that a constraint names.
 	tags   map[string][]string
 	tagged map[string]bool
 	// needs are the dependencies made so far, together the companions.

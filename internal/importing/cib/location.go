@@ -115,7 +115,7 @@ func (t *translation) bars(e *importing.Element) bool {
 }
 
 // located are the services a location speaks of, or why there is none.
-func (t *translation) located(e *importing.Element) (found []string, kind importing.Kind, about string) {
+func (t *translation) located(e *importing.Element) (services []string, kind importing.Kind, about string) {
 	var ids []string
 	switch {
 	case e.Get("rsc") != "":
@@ -129,7 +129,7 @@ func (t *translation) located(e *importing.Element) (found []string, kind import
 		// members.
 		for _, list := range t.top.Find("resources") {
 			for _, resource := range list.Children {
-				if id := resource.Get("id"); pattern.MatchString(id) {
+				if id := resource.Get("id"); resource.Name != "template" && pattern.MatchString(id) {
 					ids = append(ids, id)
 				}
 			}
@@ -141,6 +141,12 @@ func (t *translation) located(e *importing.Element) (found []string, kind import
 		}
 		ids = append(ids, t.named(set)...)
 	}
+	kind, about = t.fates(ids).nothing()
+	return t.servicesOf(ids), kind, about
+}
+
+// servicesOf are the services that several references mean, each once.
+func (t *translation) servicesOf(ids []string) (found []string) {
 	for _, id := range ids {
 		for _, service := range t.resolve(id) {
 			if !slices.Contains(found, service) {
@@ -148,8 +154,7 @@ func (t *translation) located(e *importing.Element) (found []string, kind import
 			}
 		}
 	}
-	kind, about = t.fates(ids).nothing()
-	return found, kind, about
+	return found
 }
 
 // lifetime are the rules of a constraint's lifetime, and whether they hold.

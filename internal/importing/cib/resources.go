@@ -116,6 +116,8 @@ func (t *translation) read(e, group *importing.Element) *item {
 		i.meta.add(t.pairs(group, "meta_attributes"))
 	}
 	if template := t.templateOf(e); template != nil {
+		// A constraint that names a template is about everything that is made of it.
+		t.tags[template.Get("id")] = append(t.tags[template.Get("id")], i.id)
 		i.class, i.provider, i.kind = template.Get("class"), template.Get("provider"), template.Get("type")
 		i.params.add(t.pairs(template, "instance_attributes"))
 		i.takes.add(t.pairs(template, "utilization"))

@@ -235,6 +235,19 @@ var imports = []Mutant{
 		Nets:  byCIBTests("TestGolden"),
 	},
 	{
+		Name: "import-tickets-start-anywhere", Law: "R",
+		Broken: "what started only at the site that held its ticket is started here too",
+		Edits: []Edit{{"internal/importing/cib/constraint.go",
+			"\tfor _, service := range services {\n\t\tt.draft", "\tfor _, service := range services[:0] {\n\t\tt.draft"}},
+		Nets: byImportTests("TestRandomCIBsKeepTheirMeaning"),
+	},
+	{
+		Name: "import-templates-name-nothing", Law: "R", Broken: "a ban or a ticket of a template's resources is lost",
+		Edits: []Edit{{"internal/importing/cib/resources.go", "\t\tt.tags[template.Get(\"id\")] = append(",
+			"\t\tt.tags[\"\"] = append("}},
+		Nets: byCIBTests("TestGolden"),
+	},
+	{
 		Name: "import-mark-is-text", Law: "-", Broken: "a source with the mark of UTF-8 is refused",
 		Edits: []Edit{{"internal/importing/markup.go", "[]byte(\"\\ufeff\")", "[]byte(\"\\ufeff \")"}},
 		Nets:  byImportTests("TestTheMarkOfUTF8IsSkipped"),
