@@ -145,10 +145,27 @@ var imports = []Mutant{
 	{
 		Name: "import-block-is-fence", Law: "L8",
 		Broken: "a stop that fails fences a node where a person was to look",
-		Edits: []Edit{{operation,
-			"map[string]string{\"block\": \"failed\", \"fence\": \"fence\"}[fail]",
-			"map[string]string{\"block\": \"fence\", \"fence\": \"fence\"}[fail]"}},
+		Edits: []Edit{{operation, "{\"block\": \"failed\", \"fence\": \"fence\"}",
+			"{\"block\": \"fence\", \"fence\": \"fence\"}"}},
 		Nets: byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-answers-in-pairs-are-not-read", Law: "L8",
+		Broken: "a node is fenced after a failed stop whose set of values asks for a person",
+		Edits:  []Edit{{operation, "\tfail := t.said(op, \"on-fail\")", "\tfail := op.Get(\"on-fail\")"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-pairs-of-operations-are-translated", Law: "-",
+		Broken: "what an operation says and nobody reads is said to be translated",
+		Edits:  []Edit{{operation, ".tellAll(cannot, noSetting)", ".tellAll(translated, noSetting)"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-one-part-fences-for-all", Law: "L8",
+		Broken: "a node is fenced for a service of which a part was to be left to a person",
+		Edits:  []Edit{{operation, "\tcase had == \"failed\":", "\tcase had == \"-\":"}},
+		Nets:   byCIBTests("TestGolden"),
 	},
 	{
 		Name: "import-check-is-switched-on", Law: "R", Broken: "a monitor that was switched off is an active check",
