@@ -265,6 +265,19 @@ var imports = []Mutant{
 		Nets: byCIBTests("TestGolden"),
 	},
 	{
+		Name: "import-outlets-behind-an-equals-sign-are-lost", Law: "L3",
+		Broken: "a fence device switches no outlet, or another node's, where its map is written with equals signs",
+		Edits:  []Edit{{"internal/importing/cib/stonith.go", "r == ':' || r == '=':", "r == ':':"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-maps-name-nobody-silently", Law: "L7",
+		Broken: "an entry of a host map that names no node is lost without a word",
+		Edits: []Edit{{"internal/importing/cib/stonith.go", "t.SayAll(cannot, about, \"%q names no node",
+			"t.SayAll(unneeded, about, \"%q names no node"}},
+		Nets: byCIBTests("TestGolden"),
+	},
+	{
 		Name: "import-mark-is-text", Law: "-", Broken: "a source with the mark of UTF-8 is refused",
 		Edits: []Edit{{"internal/importing/markup.go", "[]byte(\"\\ufeff\")", "[]byte(\"\\ufeff \")"}},
 		Nets:  byImportTests("TestTheMarkOfUTF8IsSkipped"),
