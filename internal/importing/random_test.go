@@ -132,14 +132,18 @@ func (m *model) resource(r *rand.Rand, n, stickiness int) {
 	m.text.WriteString("</group>")
 }
 
-// location writes a location constraint: by name or by a pattern that also matches
-// the fence device, with a lifetime that is over or none.
+// location writes a location constraint: by name, by a pattern that also matches
+// the fence device, or by what another one does not match, with a lifetime that is over or none.
 func (m *model) location(r *rand.Rand) {
 	service, node := pick(r, m.services...), pick(r, m.nodes...)
 	score := pick(r, "-INFINITY", "50", "100", "200", "INFINITY")
-	about := fmt.Sprintf(`rsc="%s"`, m.named(r, service))
-	if r.IntN(3) == 0 {
+	targets, about := []string{service}, fmt.Sprintf(`rsc="%s"`, m.named(r, service))
+	switch r.IntN(6) {
+	case 0, 1:
 		about = fmt.Sprintf(`rsc-pattern="^(%s|guard)$"`, service)
+	case 2:
+		about = fmt.Sprintf(`rsc-pattern="!^%s$"`, service)
+		targets = slices.DeleteFunc(slices.Clone(m.services), func(name string) bool { return name == service })
 	}
 	over := r.IntN(4) == 0
 	if !over && r.IntN(3) == 0 {
@@ -161,6 +165,13 @@ func (m *model) location(r *rand.Rand) {
 	if over {
 		return
 	}
+	for _, name := range targets {
+		m.weigh(name, node, score)
+	}
+}
+
+// weigh adds a score, as Pacemaker adds them.
+func (m *model) weigh(service, node, score string) {
 	if m.scores[service] == nil {
 		m.scores[service] = map[string]int{}
 	}

@@ -121,15 +121,17 @@ func (t *translation) located(e *importing.Element) (services []string, kind imp
 	case e.Get("rsc") != "":
 		ids = []string{e.Get("rsc")}
 	case e.Get("rsc-pattern") != "":
-		pattern, err := regexp.Compile(e.Get("rsc-pattern"))
+		words, inverted := strings.CutPrefix(e.Get("rsc-pattern"), "!")
+		pattern, err := regexp.Compile(words)
 		if err != nil {
 			return nil, cannot, "this pattern cannot be read; omitted"
 		}
 		// Only what stands under <resources> itself is matched, as in Pacemaker: a group, not its
-		// members.
+		// members. After a `!` it is what the pattern does not match.
 		for _, list := range t.top.Find("resources") {
 			for _, resource := range list.Children {
-				if id := resource.Get("id"); resource.Name != "template" && pattern.MatchString(id) {
+				id := resource.Get("id")
+				if resource.Name != "template" && pattern.MatchString(id) != inverted {
 					ids = append(ids, id)
 				}
 			}

@@ -278,6 +278,12 @@ var imports = []Mutant{
 		Nets: byCIBTests("TestGolden"),
 	},
 	{
+		Name: "import-inverted-patterns-match-nothing", Law: "R",
+		Broken: "a ban of everything but what a pattern matches is lost",
+		Edits:  []Edit{{locations, "pattern.MatchString(id) != inverted", "pattern.MatchString(id) && !inverted"}},
+		Nets:   byImportTests("TestRandomCIBsKeepTheirMeaning"),
+	},
+	{
 		Name: "import-mark-is-text", Law: "-", Broken: "a source with the mark of UTF-8 is refused",
 		Edits: []Edit{{"internal/importing/markup.go", "[]byte(\"\\ufeff\")", "[]byte(\"\\ufeff \")"}},
 		Nets:  byImportTests("TestTheMarkOfUTF8IsSkipped"),
