@@ -86,7 +86,7 @@ func (m *model) differences(got imported) []string {
 			add(with, strings.TrimPrefix(other, "service:"), name)
 		}
 		placeable := slices.ContainsFunc(m.nodes, func(node string) bool { return m.scores[name][node] >= 0 })
-		if starts := s.Autostart == nil || *s.Autostart; starts != (placeable && !m.down[name]) {
+		if starts := s.Autostart == nil || *s.Autostart; starts != (placeable && !m.quiet && !m.down[name]) {
 			say("%s starts by itself: %t", name, starts)
 		}
 		if s.Failure != m.answers[name] {

@@ -23,6 +23,8 @@ type model struct {
 	needs  map[string]map[string]bool
 	// down are services that are not started by themselves.
 	down map[string]bool
+	// quiet tells that everything is unmanaged.
+	quiet bool
 	// unchecked are services whose one check is switched off.
 	unchecked map[string]bool
 	// with are services that run together, as far as one follows another.
@@ -50,7 +52,12 @@ func randomCIB(r *rand.Rand) *model {
 		apart: map[string]map[string]bool{}, needs: map[string]map[string]bool{},
 		down: map[string]bool{}, unchecked: map[string]bool{}, with: map[string]map[string]bool{},
 		groups: map[string]bool{}, levels: map[string][][]string{}, answers: map[string]string{}}
-	m.text.WriteString("<cib><configuration><crm_config/><nodes>")
+	m.text.WriteString("<cib><configuration><crm_config>")
+	if m.quiet = r.IntN(10) == 0; m.quiet {
+		m.text.WriteString(`<cluster_property_set id="cp"><nvpair id="cp1" name="maintenance-mode" value="true"/>` +
+			`</cluster_property_set>`)
+	}
+	m.text.WriteString("</crm_config><nodes>")
 	for n, name := range m.nodes {
 		fmt.Fprintf(&m.text, `<node id="%d" uname="%s"/>`, n+1, name)
 	}
@@ -117,8 +124,9 @@ func (m *model) resource(r *rand.Rand, n, stickiness int) {
 		return fmt.Sprintf(`<op id="%s-s" name="stop" interval="0s" on-fail="%s"/>`, id, answer)
 	}
 	primitive := func(id string) {
-		fmt.Fprintf(&m.text, `<primitive id="%s" class="systemd" type="%s"><operations>`+
-			`<op id="%s-m" name="monitor" interval="30s"%s/>%s</operations></primitive>`, id, id, id, enabled, stop(id))
+		fmt.Fprintf(&m.text, `<primitive id="%s" class="systemd" type="%s">%s<operations>`+
+			`<op id="%s-m" name="monitor" interval="30s"%s/>%s</operations></primitive>`, id, id, m.hands(r, name, id), id, enabled,
+			stop(id))
 	}
 	if r.IntN(3) > 0 {
 		primitive(name)
@@ -126,10 +134,20 @@ func (m *model) resource(r *rand.Rand, n, stickiness int) {
 	}
 	m.sticky[name] *= 2
 	m.groups[name] = true
-	fmt.Fprintf(&m.text, `<group id="%s">`, name)
+	fmt.Fprintf(&m.text, `<group id="%s">%s`, name, m.hands(r, name, name))
 	primitive(name + "-a")
 	primitive(name + "-b")
 	m.text.WriteString("</group>")
+}
+
+// hands are meta attributes by which Pacemaker keeps its hands off something, or none.
+func (m *model) hands(r *rand.Rand, service, id string) string {
+	if r.IntN(12) > 0 {
+		return ""
+	}
+	m.down[service] = true
+	return fmt.Sprintf(`<meta_attributes id="%s-h"><nvpair id="%s-h1" %s/></meta_attributes>`, id, id,
+		pick(r, `name="is-managed" value="false"`, `name="maintenance" value="true"`))
 }
 
 // location writes a location constraint: by name, by a pattern that also matches

@@ -183,8 +183,9 @@ func (t *translation) closing() {
 	}
 	if len(t.frozen) > 0 {
 		slices.Sort(t.frozen)
-		t.Advise("Freeze what was unmanaged, right after the document is applied: clusvcadm -Z %s.",
-			strings.Join(t.frozen, ", clusvcadm -Z "))
+		t.Advise("What was unmanaged is declared with autostart: false: where it runs it is taken in and runs on, and where "+
+			"it is down it stays down until clusvcadm -e. Freeze it right after the document is applied, so that nothing "+
+			"moves or restarts it: clusvcadm -Z %s.", strings.Join(t.frozen, ", clusvcadm -Z "))
 	}
 	t.Advise("Set Pacemaker's maintenance-mode, stop it on every node, and switch off its start at boot, before " +
 		"clusterd manages anything: two managers would start the same services twice.")

@@ -88,7 +88,7 @@ func (t *translation) stonithProperties() {
 func (t *translation) switches() {
 	p := t.properties
 	if on, _ := importing.Truth(p.get("maintenance-mode")); on {
-		p.tell(changes, "there is no switch for all: freeze the services (see the advice)", "maintenance-mode")
+		p.tell(changes, "there is no switch for all: every service is declared with autostart: false (see the advice)", "maintenance-mode")
 	}
 	p.tell(unneeded, "not set", "maintenance-mode")
 	if stopped, _ := importing.Truth(p.get("stop-all-resources")); stopped {
@@ -105,7 +105,7 @@ func (t *translation) switches() {
 	p.tell(changes, "nofailback of the domains where it is stronger than the scores of the nodes",
 		"default-resource-stickiness")
 	if strings.EqualFold(p.get("is-managed-default"), "false") {
-		p.tell(changes, "freeze the services (see the advice)", "is-managed-default")
+		p.tell(changes, "every service is declared with autostart: false (see the advice)", "is-managed-default")
 	}
 	p.tell(unneeded, "the default", "is-managed-default")
 }

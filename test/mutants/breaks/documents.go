@@ -284,6 +284,13 @@ var imports = []Mutant{
 		Nets:   byImportTests("TestRandomCIBsKeepTheirMeaning"),
 	},
 	{
+		Name: "import-starts-what-was-unmanaged", Law: "R",
+		Broken: "what Pacemaker kept its hands off is started before anybody can freeze it",
+		Edits: []Edit{{"internal/importing/cib/service.go",
+			"\t\tspec.Set(\"autostart\", false)\n\t\tif !slices.Contains(t.frozen", "\t\tif !slices.Contains(t.frozen"}},
+		Nets: byImportTests("TestRandomCIBsKeepTheirMeaning"),
+	},
+	{
 		Name: "import-mark-is-text", Law: "-", Broken: "a source with the mark of UTF-8 is refused",
 		Edits: []Edit{{"internal/importing/markup.go", "[]byte(\"\\ufeff\")", "[]byte(\"\\ufeff \")"}},
 		Nets:  byImportTests("TestTheMarkOfUTF8IsSkipped"),
