@@ -68,7 +68,7 @@ func (t *translation) stonith(i *item) {
 	if i.kind == "external/ipmi" {
 		d.agent = "fence_ipmilan"
 	}
-	if i.meta.get("target-role") == "Stopped" {
+	if strings.EqualFold(i.meta.get("target-role"), "Stopped") {
 		t.SayWhole(cannot, i.element, "this device was switched off (target-role Stopped); left out")
 		d.refused = true
 		return

@@ -291,6 +291,19 @@ var imports = []Mutant{
 		Nets: byImportTests("TestRandomCIBsKeepTheirMeaning"),
 	},
 	{
+		Name: "import-groups-switch-no-device-off", Law: "L3",
+		Broken: "a fence device that was switched off with its group is a fence level",
+		Edits: []Edit{{"internal/importing/cib/resources.go", "\t\ti := t.read(p, e)\n\t\tt.stonith(i)",
+			"\t\ti := t.read(p)\n\t\tt.stonith(i)"}},
+		Nets: byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-clones-switch-no-device-off", Law: "L3",
+		Broken: "a fence device that was switched off with its clone is a fence level",
+		Edits:  []Edit{{"internal/importing/cib/resources.go", "t.read(p, above(p, e)...)", "t.read(p)"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
 		Name: "import-mark-is-text", Law: "-", Broken: "a source with the mark of UTF-8 is refused",
 		Edits: []Edit{{"internal/importing/markup.go", "[]byte(\"\\ufeff\")", "[]byte(\"\\ufeff \")"}},
 		Nets:  byImportTests("TestTheMarkOfUTF8IsSkipped"),
