@@ -125,8 +125,8 @@ func (m *model) resource(r *rand.Rand, n, stickiness int) {
 	}
 	primitive := func(id string) {
 		fmt.Fprintf(&m.text, `<primitive id="%s" class="systemd" type="%s">%s<operations>`+
-			`<op id="%s-m" name="monitor" interval="30s"%s/>%s</operations></primitive>`, id, id, m.hands(r, name, id), id, enabled,
-			stop(id))
+			`<op id="%s-m" name="monitor" interval="30s"%s/>%s</operations></primitive>`, id, id, m.hands(r, name, id), id,
+			enabled, stop(id))
 	}
 	if r.IntN(3) > 0 {
 		primitive(name)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/importing"
@@ -226,38 +225,6 @@ func (t *translation) defaultFailure(spec *importing.Mapping) {
 			t.used("on-fail", "recovery: disable")
 		}
 	}
-}
-
-// used remembers what a default of operations became.
-func (t *translation) used(name, became string) {
-	if !slices.Contains(t.opUses[name], became) {
-		t.opUses[name] = append(t.opUses[name], became)
-	}
-}
-
-// tellOpDefaults speaks of op_defaults once it is known what they became.
-func (t *translation) tellOpDefaults() {
-	d := t.opDefaults
-	for _, name := range []string{"timeout", "on-fail"} {
-		became := strings.Join(t.opUses[name], ", ")
-		switch value := d.get(name); {
-		case became == "" && name == "on-fail" && value != "" && value != "restart":
-			d.tell(cannot, "there is no such answer to a failure; services are recovered", name)
-		case became == "":
-			d.tell(unneeded, "every operation says its own, or it is the rule here too", name)
-		case name == "on-fail":
-			d.tell(changes, became+" of whatever does not say otherwise. It was meant for every failure, and is kept for "+
-				"those that this "+
-				"names; after any other the service is recovered", name)
-		default:
-			d.tell(translated, became+" of whatever does not say its own", name)
-		}
-	}
-	if on, ok := importing.Truth(d.get("enabled")); d.has("enabled") && ok && !on {
-		d.tell(translated, "no check by the clock but those that say otherwise", "enabled")
-	}
-	d.tell(unneeded, "nothing to set", "enabled", "record-pending", "interval")
-	d.tellAll(cannot, noSetting)
 }
 
 func (t *translation) longestFirst(ops []*importing.Element) []*importing.Element {
