@@ -159,7 +159,7 @@ var imports = []Mutant{
 		Name: "import-pairs-of-operations-are-translated", Law: "-",
 		Broken: "what an operation says and nobody reads is said to be translated",
 		Edits:  []Edit{{operation, ".tellAll(cannot, noSetting)", ".tellAll(translated, noSetting)"}},
-		Nets:   byCIBTests("TestGolden"),
+		Nets:   byImportTests("TestWhatIsTranslatedIsInTheDocument"),
 	},
 	{
 		Name: "import-one-part-fences-for-all", Law: "L8",
@@ -169,7 +169,7 @@ var imports = []Mutant{
 	},
 	{
 		Name: "import-check-is-switched-on", Law: "R", Broken: "a monitor that was switched off is an active check",
-		Edits: []Edit{{operation, "\t\tcheck.Interval, check.Timeout = 0, 0 ", "\t\tcheck.Timeout = 0 "}},
+		Edits: []Edit{{operation, "\t\tcheck.Interval = 0 ", "\t\tcheck.Timeout = 0 "}},
 		Nets:  byImportTests("TestRandomCIBsKeepTheirMeaning"),
 	},
 	{
@@ -304,42 +304,28 @@ var imports = []Mutant{
 		Nets:   byCIBTests("TestGolden"),
 	},
 	{
+		Name: "import-default-times-are-not-used", Law: "-",
+		Broken: "a stop may take the usual time where op_defaults gives it another",
+		Edits:  []Edit{{operation, "\tif r.StopTimeout == 0 {", "\tif r.StopTimeout < 0 {"}},
+		Nets:   byImportTests("TestRandomCIBsKeepTheirMeaning"),
+	},
+	{
+		Name: "import-ports-of-programs-are-dropped", Law: "L7",
+		Broken: "a fence program that has no address is not told the port on which it is to speak",
+		Edits: []Edit{{"internal/importing/fencing/device.go", "\tif d.made.Text(\"address\") != \"\" {",
+			"\tif d.made.Text(\"address\") != \"-\" {"}},
+		Nets: byConfTests("TestGolden"),
+	},
+	{
+		Name: "import-services-elsewhere-say-nothing", Law: "R",
+		Broken: "a service that refers to a shared one has none of its attributes",
+		Edits: []Edit{{"internal/importing/rgconf/service.go", "t.shared[sharedKey(e.Name, ref)]; shared != nil {",
+			"t.shared[sharedKey(e.Name, ref)]; shared != nil && e.Name != \"service\" {"}},
+		Nets: byImportTests("TestRandomClusterConfsKeepTheirMeaning"),
+	},
+	{
 		Name: "import-mark-is-text", Law: "-", Broken: "a source with the mark of UTF-8 is refused",
 		Edits: []Edit{{"internal/importing/markup.go", "[]byte(\"\\ufeff\")", "[]byte(\"\\ufeff \")"}},
 		Nets:  byImportTests("TestTheMarkOfUTF8IsSkipped"),
-	},
-}
-
-// commands are the breaks of what a person types and reads. None breaks a law of the cluster: it
-// misleads whoever acts on the answer.
-var commands = []Mutant{
-	{
-		Name: "version-of-a-file-is-forgotten", Law: "L7",
-		Broken: "a file that was made from an older version of the document overwrites what came between",
-		Edits: []Edit{{"cmd/clusterd/config.go", "strconv.ParseUint(found[1], 10, 64)",
-			"strconv.ParseUint(found[1][:0], 10, 64)"}},
-		Nets: []Net{tests("cmd/clusterd", "^TestTheVersionAFileWasMadeFor$")},
-	},
-	{
-		Name: "first-of-two-operations-is-dropped", Law: "L7",
-		Broken: "of two operations in one command line one is done, and nobody says that the other was not",
-		Edits: []Edit{{"internal/cli/options.go", "\t\t\tif first.name != \"\" {\n",
-			"\t\t\tif first.name == o.name {\n"}},
-		Nets: []Net{tests("internal/cli", "^TestArgumentsFollowGetopt$"),
-			tests("cmd/clusvcadm", "^TestTranscriptOfEveryOperation$")},
-	},
-	{
-		Name: "status-takes-longer-than-a-second", Law: "R",
-		Broken: "clustat asks a cluster without a leader for longer than the second that is promised",
-		Edits: []Edit{{"cmd/clustat/show.go", "freshWithin = 500 * time.Millisecond",
-			"freshWithin = 1500 * time.Millisecond"}},
-		Nets: []Net{tests("cmd/clustat", "^TestAStatusComesWithinASecond$")},
-	},
-	{
-		Name: "success-without-its-reason", Law: "R",
-		Broken: "a stop that still asks other nodes, and a VM that came up without its NVRAM, are told as a plain success",
-		Edits: []Edit{{"cmd/clusvcadm/dialogue.go", "\tif !d.where(reply) || !reply.Why.Is(",
-			"\tif !d.where(reply) && reply.Why.Is("}},
-		Nets: []Net{tests("cmd/clusvcadm", "^TestTranscriptOfSuccessesWithAReason$")},
 	},
 }
