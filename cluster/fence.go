@@ -105,7 +105,7 @@ const (
 	// EndedByWord: a person answered for it.
 	EndedByWord Ending = "confirmed by a person"
 	// EndedByBoot: the machine showed a new boot between attempts.
-	EndedByBoot Ending = "booted anew"
+	EndedByBoot Ending = "rebooted"
 	// EndedCut: it can write to its disks no more.
 	EndedCut Ending = "cut off from its storage"
 	// EndedUnproven: a drill that proved nothing.

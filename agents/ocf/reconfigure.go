@@ -94,7 +94,7 @@ func (a *Agent) carryOver(ctx context.Context, s *service, change agents.Act, tr
 			continue
 		}
 		// It has the old parameters, or the new ones, or both.
-		a.options.Logger.Warn("a resource could not be changed in place and is started anew", "service", s.name, "resource",
+		a.options.Logger.Warn("a resource could not be changed in place and is restarted", "service", s.name, "resource",
 			p.Resource.Label(), "why", verdict.Why)
 		s.record.Stage = starting
 		if why := a.lower(bounded, s, p.Path); why != "" {

@@ -164,7 +164,7 @@ func otherProcessor(conn *libvirt.Connect, needs arrival.Needs) []arrival.Blocke
 		return nil
 	}
 	return []arrival.Blocker{{What: "the processor here lacks what the VM was started with",
-		Do: "give the VM a model that all its nodes have (`virsh hypervisor-cpu-baseline`), and start it anew"}}
+		Do: "give the VM a model that all its nodes have (`virsh hypervisor-cpu-baseline`), and restart it"}}
 }
 
 // inactiveNames finds networks and pools of libvirt's that are not there.

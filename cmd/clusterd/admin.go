@@ -86,7 +86,7 @@ func removeNode(c *urfave.Context) error {
 	if _, known := cli.FindNode(status, name); !known {
 		return fmt.Errorf("there is no node %s.%s", name, cli.NodeHint(status, name))
 	}
-	question := fmt.Sprintf("Node %s is taken out for good; to come back, its machine joins anew. Remove it?", name)
+	question := fmt.Sprintf("Node %s is taken out for good; to come back, its machine joins again. Remove it?", name)
 	if err := command.Agreed(c, question); err != nil {
 		return err
 	}

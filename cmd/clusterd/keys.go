@@ -30,7 +30,7 @@ func authorityCommand(reason urfave.Flag) *urfave.Command {
 		Name: "authority", Usage: "replace the certificate authority by a new one",
 		Description: "Nothing is interrupted. First every member says that it believes both, then each gets a certificate " +
 			"of the new one by itself, then the old one is dropped: with all members up, within seconds. A member that is " +
-			"away is waited for. Certificates of remote tools and join tokens of the old authority end then: make them anew.",
+			"away is waited for. Certificates of remote tools and join tokens of the old authority end then: make new ones.",
 		Flags: []urfave.Flag{reason,
 			&urfave.BoolFlag{Name: "abort", Usage: "cancel the rotation, as long as the new authority has signed nothing"}},
 		Action: func(c *urfave.Context) error {

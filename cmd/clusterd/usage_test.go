@@ -1,11 +1,40 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/internal/membership"
 )
+
+// TestARemovedNodeIsNotStartedAgain: its daemon ends with the one code after which the unit leaves
+// it down. Whatever else ends a daemon, it is started again.
+func TestARemovedNodeIsNotStartedAgain(t *testing.T) {
+	unit, err := os.ReadFile("../../packaging/clusterd.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const line = "\nRestartPreventExitStatus="
+	_, rest, _ := strings.Cut(string(unit), line)
+	prevented, _, _ := strings.Cut(rest, "\n")
+	if strings.Count(string(unit), line) != 1 || !strings.Contains(string(unit), "\nRestart=on-failure\n") {
+		t.Errorf("the unit has not one list of codes, or does not start the daemon again:\n%s", unit)
+	}
+	for _, c := range []struct {
+		err  error
+		ends bool
+	}{{fmt.Errorf("admission: %w", membership.ErrRemoved), true}, {errors.New("any other"), false},
+		{command.Usage("wrong"), false}, {errPartly, false}} {
+		if code := strconv.Itoa(exitCode(c.err)); (code == prevented) != c.ends {
+			t.Errorf("%v ends with %s, and the unit does not start it again after %s", c.err, code, prevented)
+		}
+	}
+}
 
 // Whatever is wrong with the words of a command line is exit code 2, and the message says what
 // is taken instead.

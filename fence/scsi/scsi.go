@@ -44,7 +44,7 @@ var (
 	// ErrKind is returned by Validate when a device names another driver.
 	ErrKind = errors.New("the device belongs to another fence driver")
 	// ErrNoPower is returned by PowerOn: a reservation has no power switch.
-	ErrNoPower = errors.New("reservations switch no power; the node comes back by booting anew and being admitted")
+	ErrNoPower = errors.New("reservations switch no power; the node comes back by rebooting and being admitted")
 	// ErrNotRegistered is returned by Unfence when a device does not show this
 	// node's key and a reservation of the right type afterwards.
 	ErrNotRegistered = errors.New("the reservation is not as it must be")

@@ -103,7 +103,7 @@ func (h Header) check(sectorSize int) error {
 	case h.Watchdog < 3*h.Loop:
 		return fmt.Errorf("watchdog %v is less than three loops of %v", h.Watchdog, h.Loop)
 	case h.MsgWait < 2*h.Watchdog:
-		return fmt.Errorf("msgwait %v is less than twice the watchdog of %v; make the disk anew", h.MsgWait, h.Watchdog)
+		return fmt.Errorf("msgwait %v is less than twice the watchdog of %v; set the disk up again", h.MsgWait, h.Watchdog)
 	case h.MsgWait > longestMsgWait:
 		return fmt.Errorf("msgwait %v is more than %v", h.MsgWait, longestMsgWait)
 	}

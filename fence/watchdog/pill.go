@@ -152,7 +152,7 @@ func agreed(results []jobResult) (Header, error) {
 		case first == nil:
 			first, good = &r.Header, 1
 		case !first.sameTimes(r.Header):
-			return Header{}, errors.New("the disks have other times in their headers; make them anew with the same")
+			return Header{}, errors.New("the disks have other times in their headers; set them up again with the same")
 		case first.UUID == r.Header.UUID:
 			return Header{}, errors.New("two of the names lead to the same disk")
 		default:

@@ -51,7 +51,8 @@ func openWatchers(ctx context.Context, paths []string, node string, timeout time
 			return fail(err)
 		}
 		if !s.header.sameTimes(watchers[0].header) {
-			return fail(fmt.Errorf("%s and %s have other times in their headers; make them anew with the same", paths[0], path))
+			return fail(fmt.Errorf("%s and %s have other times in their headers; set them up again with the same",
+				paths[0], path))
 		}
 	}
 	return watchers, nil
@@ -101,7 +102,7 @@ func (s *diskWatcher) run(ctx context.Context, now func() time.Duration, out cha
 }
 
 // errChanged ends the watching of a disk.
-var errChanged = errors.New("the disk was made anew or given to another node while it was watched")
+var errChanged = errors.New("the disk was set up again or given to another node while it was watched")
 
 func (s *diskWatcher) look() (mail Mail, final bool, err error) {
 	header, err := s.disk.header()

@@ -40,7 +40,7 @@ func (k *knownNodes) read() (NodeKeys, error) {
 	text, err := os.ReadFile(k.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return keys, fmt.Errorf("%s is missing, which tells the nodes' keys; "+
-			"have a client certificate made anew with \"clusterd client\"", k.path)
+			"have a new client certificate made with \"clusterd client\"", k.path)
 	}
 	if err == nil && len(text) > longestNodes {
 		err = fmt.Errorf("it is larger than %d bytes", longestNodes)

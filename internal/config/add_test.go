@@ -7,6 +7,23 @@ import (
 	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
+// TestAVMThatIsOffIsAddedAsOneThatStaysDown: to take it in is not to start it.
+func TestAVMThatIsOffIsAddedAsOneThatStaysDown(t *testing.T) {
+	definition := "<domain>\n  <name>new</name>\n  <uuid>" + uuidA + "</uuid>\n</domain>\n"
+	for _, runs := range []bool{true, false} {
+		for _, domain := range []string{"", "anywhere"} {
+			text, err := rewrite.AddService("cluster: alpha\nnodes: {node1: {}}\ndomains: {anywhere: {members: [node1]}}\n",
+				"alpha", "vm:new", domain, definition, runs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if starts := parse(t, []byte(text)).Document.Services["vm:new"].Autostart; starts != runs {
+				t.Errorf("it runs: %t, and autostart is %t:\n%s", runs, starts, text)
+			}
+		}
+	}
+}
+
 func TestAddServiceAddsOneAndChangesNothingElse(t *testing.T) {
 	for name, text := range map[string]string{
 		"whole document":    string(alpha(t)),

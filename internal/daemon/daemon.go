@@ -158,7 +158,7 @@ func New(options Options) (*Daemon, error) {
 		return nil, err
 	}
 	if place.Node != options.Node.Name {
-		return nil, fmt.Errorf("this node joined as %s and is now called %s; set `name: %s` in %s, or join anew with an "+
+		return nil, fmt.Errorf("this node joined as %s and is now called %s; set `name: %s` in %s, or join again with an "+
 			"empty data folder", place.Node, options.Node.Name, place.Node, nodefile.Path)
 	}
 	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: place,

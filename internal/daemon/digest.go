@@ -115,7 +115,7 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 			d.name, root.Index, verdict.doubt))
 	case verdict.odd && len(othersWithoutLog(root, d.name)) > 0:
 		d.standBy(ctx, role, fmt.Sprintf("the State of %s at index %d is not that of %s, so it does nothing by it; it "+
-			"begins anew once %s, which lost its log, holds it again: bring it up, or take it out (`clusterd node remove`)",
+			"starts over once %s, which lost its log, holds it again: bring it up, or take it out (`clusterd node remove`)",
 			d.name, root.Index, verdict.others, strings.Join(othersWithoutLog(root, d.name), ", ")))
 		return false
 	case verdict.odd:

@@ -17,13 +17,13 @@ func TestALeaderWhoseStateDiffersBeginsAnew(t *testing.T) {
 		d.replica.state.Generation += 7
 		d.replica.publish()
 		s.until("another one leads", func() bool { return s.leader() != "" && s.leader() != victim })
-		s.until("it begins anew", func() bool { return s.tells(victim, "and begins anew with the log of") })
+		s.until("it starts over", func() bool { return s.tells(victim, "and starts over with the log of") })
 		s.until("all vote again", s.allVote)
 		for _, name := range threeNodes {
 			if g := s.current(name).replica.Root().Generation; g != 1 {
 				t.Errorf("the generation of %s is %d", name, g)
 			}
-			if name != victim && s.tells(name, "begins anew") {
+			if name != victim && s.tells(name, "starts over") {
 				t.Errorf("%s began anew as well", name)
 			}
 		}

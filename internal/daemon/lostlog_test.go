@@ -195,7 +195,7 @@ func TestAStateThatDiffersStopsItsNode(t *testing.T) {
 		synctest.Wait()
 		d.replica.state.Generation += 7 // as if it had applied what nobody agreed upon
 		d.replica.publish()
-		s.until("it begins anew", func() bool { return s.tells(victim, "and begins anew with the log of") })
+		s.until("it starts over", func() bool { return s.tells(victim, "and starts over with the log of") })
 		s.until("all vote again", s.allVote)
 		if g := s.current(victim).replica.Root().Generation; g != 1 {
 			t.Errorf("its generation is %d", g)
@@ -226,8 +226,8 @@ func TestAStateThatDiffersIsActedOnByNobody(t *testing.T) {
 			!strings.Contains(why, "not what the other nodes agreed upon") {
 			t.Errorf("the doorkeeper lets a VM in: %s", why)
 		}
-		if s.tells(victim, "begins anew with the log") || leader.odd.Load() {
-			t.Error("it begins anew, or the leader stands by as well")
+		if s.tells(victim, "starts over with the log") || leader.odd.Load() {
+			t.Error("it starts over, or the leader stands by as well")
 		}
 	})
 }

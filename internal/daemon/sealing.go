@@ -124,7 +124,7 @@ func (d *Daemon) reveal(text string) (revealed string, secrets []string, err err
 func (d *Daemon) secret(root *cluster.State, reference string) (string, error) {
 	sealed, held := root.Secrets.Sealed[reference]
 	if !held {
-		return "", fmt.Errorf("%s does not hold the secret that is referred to; write it into the document anew", d.name)
+		return "", fmt.Errorf("%s does not hold the secret that is referred to; write it into the document again", d.name)
 	}
 	key, err := d.dataKey(root)
 	if err != nil {

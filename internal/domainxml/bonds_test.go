@@ -35,6 +35,26 @@ func TestEveryKindOfDiskHasAnIdentity(t *testing.T) {
 	}
 }
 
+// TestTheFirmwaresVariablesAreWritten: the file that keeps them is a disk that one VM alone may
+// write, wherever it lies.
+func TestTheFirmwaresVariablesAreWritten(t *testing.T) {
+	for nvram, want := range map[string]string{
+		"<nvram>/srv/vms/x_VARS.fd</nvram>":                                                       "file:/srv/vms/x_VARS.fd",
+		"<nvram type='file'><source file='/srv/vms/x_VARS.fd'/></nvram>":                          "file:/srv/vms/x_VARS.fd",
+		"<nvram type='block'><source dev='/dev/vg/vars'/></nvram>":                                "block:/dev/vg/vars",
+		"<nvram type='network'><source protocol='nbd' name='v'><host name='s'/></source></nvram>": "nbd://s:10809/v",
+	} {
+		found, faults := Read(domainOf("<os>" + nvram + "</os>"))
+		if len(faults) > 0 || len(found.Disks) != 1 || found.Disks[0] != (resources.Disk{Identity: want, State: true}) {
+			t.Errorf("%s: got %v %v, want %s", nvram, found.Disks, faults, want)
+		}
+		disk := []resources.Disk{{Identity: want}}
+		if clash := resources.Conflicts(found.Disks, disk); len(clash) != 1 {
+			t.Errorf("%s may be another VM's disk: %v", nvram, clash)
+		}
+	}
+}
+
 // What a definition names of its host, and what of that keeps it from moving live or
 // stays behind.
 func TestWhatTiesAVMToItsHost(t *testing.T) {

@@ -114,9 +114,18 @@ func (m *model) differences(got imported) []string {
 	return faults
 }
 
+// starts reports whether a service is started by itself: somewhere, and nobody keeps it down.
+func (m *model) starts(name string) bool {
+	return !m.quiet && !m.down[name] &&
+		slices.ContainsFunc(m.nodes, func(node string) bool { return m.scores[name][node] >= 0 })
+}
+
 // placed compares where a service may run, what it prefers, and whether it goes back.
 func (m *model) placed(name string, got imported, say func(string, ...any)) {
 	scores, s := m.scores[name], got.Services["service:"+name]
+	if starts := s.Autostart == nil || *s.Autostart; starts != m.starts(name) {
+		say("%s starts by itself: %t", name, starts)
+	}
 	var allowed []string
 	for _, node := range m.nodes {
 		if scores[node] >= 0 {
@@ -124,9 +133,6 @@ func (m *model) placed(name string, got imported, say func(string, ...any)) {
 		}
 	}
 	if len(allowed) == 0 {
-		if s.Autostart == nil || *s.Autostart {
-			say("%s may run nowhere and is started", name)
-		}
 		return
 	}
 	d := got.Domains[s.Domain]

@@ -21,6 +21,10 @@ type model struct {
 	sticky map[string]int
 	apart  map[string]map[string]bool
 	needs  map[string]map[string]bool
+	// down are services that are not started by themselves.
+	down map[string]bool
+	// quiet tells that everything is unmanaged.
+	quiet bool
 	// unchecked are services whose one check is switched off.
 	unchecked map[string]bool
 	// with are services that run together, as far as one follows another.
@@ -46,9 +50,14 @@ func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values)
 func randomCIB(r *rand.Rand) *model {
 	m := &model{nodes: []string{"n1", "n2", "n3", "n4"}, scores: map[string]map[string]int{}, sticky: map[string]int{},
 		apart: map[string]map[string]bool{}, needs: map[string]map[string]bool{},
-		unchecked: map[string]bool{}, with: map[string]map[string]bool{},
+		down: map[string]bool{}, unchecked: map[string]bool{}, with: map[string]map[string]bool{},
 		groups: map[string]bool{}, levels: map[string][][]string{}, answers: map[string]string{}}
-	m.text.WriteString("<cib><configuration><crm_config/><nodes>")
+	m.text.WriteString("<cib><configuration><crm_config>")
+	if m.quiet = r.IntN(10) == 0; m.quiet {
+		m.text.WriteString(`<cluster_property_set id="cp"><nvpair id="cp1" name="maintenance-mode" value="true"/>` +
+			`</cluster_property_set>`)
+	}
+	m.text.WriteString("</crm_config><nodes>")
 	for n, name := range m.nodes {
 		fmt.Fprintf(&m.text, `<node id="%d" uname="%s"/>`, n+1, name)
 	}
@@ -71,7 +80,8 @@ func randomCIB(r *rand.Rand) *model {
 			add(m.needs, then, first)
 		}
 	}
-	fmt.Fprintf(&m.text, `<rsc_ticket id="t%d" rsc="%s" ticket="site"/></constraints>`, m.next(), m.services[0])
+	m.ticket(r)
+	m.text.WriteString("</constraints>")
 	m.topology(r)
 	fmt.Fprintf(&m.text, `<rsc_defaults><meta_attributes id="rd"><nvpair id="rd1" name="resource-stickiness" value="%d"/>`+
 		`</meta_attributes></rsc_defaults>`, stickiness)
@@ -114,8 +124,9 @@ func (m *model) resource(r *rand.Rand, n, stickiness int) {
 		return fmt.Sprintf(`<op id="%s-s" name="stop" interval="0s" on-fail="%s"/>`, id, answer)
 	}
 	primitive := func(id string) {
-		fmt.Fprintf(&m.text, `<primitive id="%s" class="systemd" type="%s"><operations>`+
-			`<op id="%s-m" name="monitor" interval="30s"%s/>%s</operations></primitive>`, id, id, id, enabled, stop(id))
+		fmt.Fprintf(&m.text, `<primitive id="%s" class="systemd" type="%s">%s<operations>`+
+			`<op id="%s-m" name="monitor" interval="30s"%s/>%s</operations></primitive>`, id, id, m.hands(r, name, id), id,
+			enabled, stop(id))
 	}
 	if r.IntN(3) > 0 {
 		primitive(name)
@@ -123,20 +134,34 @@ func (m *model) resource(r *rand.Rand, n, stickiness int) {
 	}
 	m.sticky[name] *= 2
 	m.groups[name] = true
-	fmt.Fprintf(&m.text, `<group id="%s">`, name)
+	fmt.Fprintf(&m.text, `<group id="%s">%s`, name, m.hands(r, name, name))
 	primitive(name + "-a")
 	primitive(name + "-b")
 	m.text.WriteString("</group>")
 }
 
-// location writes a location constraint: by name or by a pattern that also matches
-// the fence device, with a lifetime that is over or none.
+// hands are meta attributes by which Pacemaker keeps its hands off something, or none.
+func (m *model) hands(r *rand.Rand, service, id string) string {
+	if r.IntN(12) > 0 {
+		return ""
+	}
+	m.down[service] = true
+	return fmt.Sprintf(`<meta_attributes id="%s-h"><nvpair id="%s-h1" %s/></meta_attributes>`, id, id,
+		pick(r, `name="is-managed" value="false"`, `name="maintenance" value="true"`))
+}
+
+// location writes a location constraint: by name, by a pattern that also matches
+// the fence device, or by what another one does not match, with a lifetime that is over or none.
 func (m *model) location(r *rand.Rand) {
 	service, node := pick(r, m.services...), pick(r, m.nodes...)
 	score := pick(r, "-INFINITY", "50", "100", "200", "INFINITY")
-	about := fmt.Sprintf(`rsc="%s"`, m.named(r, service))
-	if r.IntN(3) == 0 {
+	targets, about := []string{service}, fmt.Sprintf(`rsc="%s"`, m.named(r, service))
+	switch r.IntN(6) {
+	case 0, 1:
 		about = fmt.Sprintf(`rsc-pattern="^(%s|guard)$"`, service)
+	case 2:
+		about = fmt.Sprintf(`rsc-pattern="!^%s$"`, service)
+		targets = slices.DeleteFunc(slices.Clone(m.services), func(name string) bool { return name == service })
 	}
 	over := r.IntN(4) == 0
 	if !over && r.IntN(3) == 0 {
@@ -158,6 +183,13 @@ func (m *model) location(r *rand.Rand) {
 	if over {
 		return
 	}
+	for _, name := range targets {
+		m.weigh(name, node, score)
+	}
+}
+
+// weigh adds a score, as Pacemaker adds them.
+func (m *model) weigh(service, node, score string) {
 	if m.scores[service] == nil {
 		m.scores[service] = map[string]int{}
 	}
@@ -221,6 +253,24 @@ func (m *model) gather(r *rand.Rand) {
 		m.named(r, one), m.named(r, other))
 	add(m.with, other, one)
 	add(m.with, one, other)
+}
+
+// ticket has services wait for a ticket: by name, in a set, or by a tag.
+func (m *model) ticket(r *rand.Rand) {
+	one, other := pick(r, m.services...), pick(r, m.services...)
+	m.down[one] = true
+	switch r.IntN(3) {
+	case 0:
+		fmt.Fprintf(&m.text, `<rsc_ticket id="t%d" rsc="%s" ticket="site"/>`, m.next(), m.named(r, one))
+		return
+	case 1:
+		fmt.Fprintf(&m.text, `<rsc_ticket id="t%d" ticket="site"><resource_set id="s%d"><resource_ref id="%s"/>`+
+			`<resource_ref id="%s"/></resource_set></rsc_ticket>`, m.next(), m.next(), m.named(r, one), m.named(r, other))
+	default:
+		fmt.Fprintf(&m.text, `<rsc_ticket id="t%d" rsc="both" ticket="site"/></constraints><tags><tag id="both">`+
+			`<obj_ref id="%s"/><obj_ref id="%s"/></tag></tags><constraints>`, m.next(), m.named(r, one), m.named(r, other))
+	}
+	m.down[other] = true
 }
 
 // boards writes fence devices: a guard that fences nobody, and a board of each node but the last,

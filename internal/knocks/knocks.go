@@ -38,7 +38,7 @@ var (
 	}
 	advice = [kinds]string{
 		Token: "if it is a machine of yours, make it a new token with `clusterd token`",
-		Key: "if it is a machine or tool of yours, let it join anew or make its certificate anew with " +
+		Key: "if it is a machine or tool of yours, let it join again or make it a new certificate with " +
 			"`clusterd client`",
 		Barred: "if it is a node that was removed, stop clusterd there and empty its data folder",
 	}

@@ -8,7 +8,7 @@ var (
 	PeerSaw       = New("peer-saw", "{peer}: kernel {kernel}, daemon {daemon}")
 	StateDiffers  = New("state-differs",
 		"the State of {node} at index {index} is not that of {others} (digests {own} and {other}): {node} applied what was "+
-			"not agreed, and begins anew with the log of the others")
+			"not agreed, and starts over with the log of the others")
 	LogRefusedBy     = New("log-refused-by", "{reason} ({node} says so)")
 	AloneTurnUnknown = New("alone-turn-unknown",
 		"it is not known since when the two are apart, so not whose turn it is")

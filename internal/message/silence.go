@@ -10,7 +10,7 @@ var (
 	LeaderSilent  = New("leader-silent",
 		"{node} leads the cluster; {before}, which led before, has been silent for {silence}")
 	LeaderHeard       = New("leader-heard", "{node} leads the cluster; {before}, which led before, is heard")
-	LeadOutdated      = New("lead-outdated", "{node} told that it leads, and has started anew since")
+	LeadOutdated      = New("lead-outdated", "{node} told that it leads, and has restarted since")
 	LeadToldBefore    = New("lead-told-before", "{node} told that it leads when {leader} had told so after it")
 	LeadTooLong       = New("lead-too-long", "{node} told at too great length how it came to lead")
 	NodeHeardAgain    = New("node-heard-again", "{node} is heard again")

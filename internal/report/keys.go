@@ -60,7 +60,7 @@ func Authority(root *cluster.State) string {
 		users[client.User] = true
 	}
 	if len(users) > 0 {
-		fmt.Fprintf(&out, "Certificates of remote tools end with the old authority; make them anew afterwards: %s.\n",
+		fmt.Fprintf(&out, "Certificates of remote tools end with the old authority; make new ones afterwards: %s.\n",
 			strings.Join(slices.Sorted(maps.Keys(users)), ", "))
 	}
 	if next.Signing {

@@ -63,7 +63,7 @@ func baseIs(root *cluster.State, base uint64) error {
 	}
 	return Refuse(http.StatusConflict, "conflict",
 		"the document is at version %d, the change was made for version %d; see what came between with `clusterd config "+
-			"diff %d %d`, and fetch it anew with `clusterd config show`",
+			"diff %d %d`, and fetch it again with `clusterd config show`",
 		root.Config.Version, base, base, root.Config.Version)
 }
 

@@ -102,7 +102,7 @@ func (f *Front) visiting(next func(http.ResponseWriter, *http.Request, *visit)) 
 		sent := r.Header.Get(csrfHeader)
 		if r.Method != http.MethodGet && subtle.ConstantTimeCompare([]byte(sent), []byte(v.csrf)) != 1 {
 			f.refused(r, limits.Visitors, "a change without the page's own word")
-			fail(w, http.StatusForbidden, "foreign", "Permission denied: this change did not come from the page; load it anew")
+			fail(w, http.StatusForbidden, "foreign", "Permission denied: this change did not come from the page; reload it")
 			return
 		}
 		next(w, r, v)

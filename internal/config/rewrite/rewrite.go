@@ -53,10 +53,10 @@ func Apply(text string, top *yaml.Node, edits []Edit) (string, error) {
 	}
 	printed, err := yaml.Dump(top)
 	if err != nil {
-		return "", fmt.Errorf("cannot be written anew: %w", err)
+		return "", fmt.Errorf("cannot be rewritten: %w", err)
 	}
 	if !means(string(printed), top) {
-		return "", errors.New("cannot be written anew without changing its meaning; write the contents of the files it " +
+		return "", errors.New("cannot be rewritten without changing its meaning; write the contents of the files it " +
 			"names into it")
 	}
 	return string(printed), nil

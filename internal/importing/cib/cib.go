@@ -36,7 +36,8 @@ type translation struct {
 	order     []string
 	locations map[string]*location
 	stickies  map[string]int
-	// tags are the names for several resources; tagged are those that a constraint names.
+	// tags are the names for several resources, templates among them; tagged are those
+	// that a constraint names.
 	tags   map[string][]string
 	tagged map[string]bool
 	// needs are the dependencies made so far, together the companions.
@@ -182,8 +183,9 @@ func (t *translation) closing() {
 	}
 	if len(t.frozen) > 0 {
 		slices.Sort(t.frozen)
-		t.Advise("Freeze what was unmanaged, right after the document is applied: clusvcadm -Z %s.",
-			strings.Join(t.frozen, ", clusvcadm -Z "))
+		t.Advise("What was unmanaged is declared with autostart: false: where it runs it is taken in and runs on, and where "+
+			"it is down it stays down until clusvcadm -e. Freeze it right after the document is applied, so that nothing "+
+			"moves or restarts it: clusvcadm -Z %s.", strings.Join(t.frozen, ", clusvcadm -Z "))
 	}
 	t.Advise("Set Pacemaker's maintenance-mode, stop it on every node, and switch off its start at boot, before " +
 		"clusterd manages anything: two managers would start the same services twice.")

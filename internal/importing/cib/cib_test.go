@@ -2,6 +2,7 @@ package cib
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/clusterd/clusterd/internal/importing"
@@ -67,6 +68,25 @@ func TestRulesAreWorkedOut(t *testing.T) {
 		}
 		if got := n.meets(e); got != c.want {
 			t.Errorf("%s is %t", c.expression, got)
+		}
+	}
+}
+
+// TestHostMapsAreTakenApart: entries and names end as Pacemaker has it.
+func TestHostMapsAreTakenApart(t *testing.T) {
+	for text, want := range map[string][]mapping{
+		"":                nil,
+		" ; \t;":          nil,
+		"n1:1;n2:2,3":     {{"n1:1", "n1", "1"}, {"n2:2,3", "n2", "2,3"}},
+		"n1=1 n2=2\tn3=3": {{"n1=1", "n1", "1"}, {"n2=2", "n2", "2"}, {"n3=3", "n3", "3"}},
+		"n1:1\nn2=2":      {{"n1:1", "n1", "1"}, {"n2=2", "n2", "2"}},
+		`n1:a\:b;n2=c\ d`: {{`n1:a\:b`, "n1", "a:b"}, {`n2=c\ d`, "n2", "c d"}},
+		`n1:a\\`:          {{`n1:a\\`, "n1", `a\`}},
+		"n1;n2:":          {{"n1", "", "n1"}, {"n2:", "n2", ""}},
+		"n1:x:1":          {{"n1:x:1", "x", "1"}},
+	} {
+		if got := hostMap(text); !slices.Equal(got, want) {
+			t.Errorf("%q is %q, want %q", text, got, want)
 		}
 	}
 }

@@ -21,11 +21,37 @@ func (t *translation) constraints(c *importing.Element) {
 			case "rsc_order":
 				t.orderBy(e)
 			case "rsc_ticket":
-				t.SayWhole(cannot, e, "tickets are not supported; omitted")
+				t.ticketed(e)
 			}
 		}
 	}
 	t.writeNeeds()
+}
+
+// ticketed leaves down what started only at the site that held a ticket. Another site
+// may be running it, and nobody here could know.
+func (t *translation) ticketed(e *importing.Element) {
+	var ids []string
+	if e.Has("rsc") {
+		ids = append(ids, e.Get("rsc"))
+	}
+	for _, set := range e.All("resource_set") {
+		ids = append(ids, t.named(set)...)
+	}
+	services := t.servicesOf(ids)
+	if len(services) == 0 {
+		kind, about := t.fates(ids).nothing()
+		t.SayWhole(kind, e, "%s", about)
+		return
+	}
+	for _, service := range services {
+		t.draft.Services.Mapping(service).Set("autostart", false)
+	}
+	start := "clusvcadm -e " + strings.Join(services, ", clusvcadm -e ")
+	t.SayWhole(cannot, e, "tickets are not supported: it started only where ticket %s was granted, and is declared with "+
+		"autostart: false; start it with %s", e.Get("ticket"), start)
+	t.Advise("What needs the ticket %s may run at one site only, and nothing here sees to that. Where it is to run, "+
+		"start it once it is down at every other site: %s.", e.Get("ticket"), start)
 }
 
 // colocate translates a colocation into together or apart.

@@ -115,21 +115,23 @@ func (t *translation) bars(e *importing.Element) bool {
 }
 
 // located are the services a location speaks of, or why there is none.
-func (t *translation) located(e *importing.Element) (found []string, kind importing.Kind, about string) {
+func (t *translation) located(e *importing.Element) (services []string, kind importing.Kind, about string) {
 	var ids []string
 	switch {
 	case e.Get("rsc") != "":
 		ids = []string{e.Get("rsc")}
 	case e.Get("rsc-pattern") != "":
-		pattern, err := regexp.Compile(e.Get("rsc-pattern"))
+		words, inverted := strings.CutPrefix(e.Get("rsc-pattern"), "!")
+		pattern, err := regexp.Compile(words)
 		if err != nil {
 			return nil, cannot, "this pattern cannot be read; omitted"
 		}
 		// Only what stands under <resources> itself is matched, as in Pacemaker: a group, not its
-		// members.
+		// members. After a `!` it is what the pattern does not match.
 		for _, list := range t.top.Find("resources") {
 			for _, resource := range list.Children {
-				if id := resource.Get("id"); pattern.MatchString(id) {
+				id := resource.Get("id")
+				if resource.Name != "template" && pattern.MatchString(id) != inverted {
 					ids = append(ids, id)
 				}
 			}
@@ -141,6 +143,12 @@ func (t *translation) located(e *importing.Element) (found []string, kind import
 		}
 		ids = append(ids, t.named(set)...)
 	}
+	kind, about = t.fates(ids).nothing()
+	return t.servicesOf(ids), kind, about
+}
+
+// servicesOf are the services that several references mean, each once.
+func (t *translation) servicesOf(ids []string) (found []string) {
 	for _, id := range ids {
 		for _, service := range t.resolve(id) {
 			if !slices.Contains(found, service) {
@@ -148,8 +156,7 @@ func (t *translation) located(e *importing.Element) (found []string, kind import
 			}
 		}
 	}
-	kind, about = t.fates(ids).nothing()
-	return found, kind, about
+	return found
 }
 
 // lifetime are the rules of a constraint's lifetime, and whether they hold.

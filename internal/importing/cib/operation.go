@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/importing"
@@ -38,69 +37,124 @@ func budget(text string) (time.Duration, bool) {
 }
 
 func (t *translation) operation(r *resources.Resource, op *importing.Element, spec *importing.Mapping) {
-	timeout, fits := t.span(op, "timeout")
+	if t.ofARole(op) {
+		return
+	}
 	t.once(op)
 	t.onFail(op, spec)
-	switch name := op.Get("name"); {
-	case fits && (name == "start" || name == "stop") && timeout == t.defaultSpan():
-		t.sayOp(unneeded, op, "as op_defaults has it")
-	case name == "start" && fits:
-		r.StartTimeout = timeout
-		t.sayOp(translated, op, "start_timeout: "+importing.Span(timeout))
-	case name == "stop" && fits:
-		r.StopTimeout = timeout
-		t.sayOp(translated, op, "stop_timeout: "+importing.Span(timeout))
-	case name == "monitor":
-		t.monitor(r, op, timeout)
+	switch name := op.Get("name"); name {
+	case "start":
+		t.timed(op, "start_timeout", &r.StartTimeout)
+	case "stop":
+		t.timed(op, "stop_timeout", &r.StopTimeout)
+	case "monitor":
+		t.monitor(r, op)
+	}
+	t.restOf(op)
+}
+
+// ofARole speaks of a check that is done only where a resource has a role that none
+// has here, or where it must not run; false for any other operation.
+func (t *translation) ofARole(op *importing.Element) bool {
+	if op.Get("name") != "monitor" || !otherRole(t.said(op, "role")) {
+		return false
+	}
+	t.Quiet(op, "name")
+	t.sayOp(cannot, op, "checks of a role, or of what shall not run, are not supported")
+	return true
+}
+
+// timed sets the time that an operation may take. Of several operations of a kind the
+// first counts.
+func (t *translation) timed(op *importing.Element, key string, budget *time.Duration) {
+	timeout, fits := t.span(op, "timeout")
+	switch {
+	case !fits:
+	case *budget > 0:
+		t.tellSaid(unneeded, op, saidFirst, "timeout")
+	case timeout == t.defaultSpan():
+		t.tellSaid(unneeded, op, asDefault, "timeout")
 	default:
-		t.sayOp(unneeded, op, "nothing to set")
+		*budget = timeout
+		t.tellSaid(translated, op, key+": "+importing.Span(timeout), "timeout")
 	}
 }
+
+const (
+	asDefault = "as op_defaults has it"
+	saidFirst = "said again, where it counts first"
+)
 
 // once speaks of what the schema demands of each operation although it means
 // something for monitors alone. An interval of 0 is only there to tell operations
 // apart, as their names.
 func (t *translation) once(op *importing.Element) {
 	t.Quiet(op, "name")
-	t.Tell(unneeded, op, []string{"record-pending"}, "what a node is about to do is told, always")
+	t.tellSaid(unneeded, op, "what a node is about to do is told, always", "record-pending")
 	if op.Get("name") == "monitor" {
 		return
 	}
 	if interval, err := importing.ReadSpan(op.Get("interval")); err == nil && interval == 0 {
 		t.Quiet(op, "interval")
 	}
-	t.Tell(unneeded, op, []string{"interval", "enabled"}, "only a monitor is done by the clock, or can be switched off")
+	t.tellSaid(unneeded, op, "only a monitor is done by the clock, has a role, or can be switched off", "interval",
+		"enabled", "role")
 }
 
-func (t *translation) monitor(r *resources.Resource, op *importing.Element, timeout time.Duration) {
+func (t *translation) monitor(r *resources.Resource, op *importing.Element) {
 	interval, err := importing.ReadSpan(t.said(op, "interval"))
-	enabled := withDefault(t.said(op, "enabled"), t.opDefaults.get("enabled"))
-	if role := op.Get("role"); role != "" && role != "Started" {
-		t.sayOp(cannot, op, "checks of a role, or of what shall not run, are not supported")
-		return
-	}
 	if err != nil || interval == 0 {
-		t.sayOp(unneeded, op, "a resource is checked before it is started, always")
+		t.tellSaid(unneeded, op, "a resource is checked before it is started, always", "interval", "timeout", "enabled",
+			"role")
 		return
 	}
+	levels := t.pairs(op, "instance_attributes")
+	depth, err := strconv.Atoi(levels.get("OCF_CHECK_LEVEL"))
+	deep := err == nil && depth > 0 && depth <= 1000
 	check := resources.ResourceCheck{Interval: min(max(interval, time.Second), longestBudget)}
-	if timeout >= time.Second {
-		check.Timeout = timeout
-	}
-	if on, ok := importing.Truth(enabled); enabled != "" && ok && !on {
-		t.sayOpExcept(unneeded, op, "this check was switched off", "enabled", "interval")
-		check.Interval, check.Timeout = 0, 0 // It was switched off, and stays so.
-	}
-	level := t.pairs(op, "instance_attributes").get("OCF_CHECK_LEVEL")
-	if depth, err := strconv.Atoi(level); err == nil && depth > 0 && depth <= 1000 {
+	if deep {
 		check.Depth = depth
 	}
 	if slices.ContainsFunc(r.Checks, func(other resources.ResourceCheck) bool { return other.Depth == check.Depth }) {
 		t.sayOp(cannot, op, "a check of this depth is there already; the first counts")
 		return
 	}
+	timeout, fits := t.span(op, "timeout")
+	if t.switchedOff(op) {
+		t.tellSaid(unneeded, op, "this check was switched off", "timeout")
+		check.Interval = 0 // It was switched off, and stays so.
+	} else if fits && timeout != t.defaultSpan() {
+		check.Timeout = timeout
+	}
 	r.Checks = append(r.Checks, check)
-	t.sayOp(translated, op, fmt.Sprintf("status: depth %d, interval %s", check.Depth, importing.Span(check.Interval)))
+	became := fmt.Sprintf("status: depth %d, interval %s", check.Depth, importing.Span(check.Interval))
+	kept := []string{"interval"}
+	if t.switchedOff(op) != putOut(t.opDefaults.get("enabled")) {
+		kept = append(kept, "enabled")
+	}
+	if check.Timeout > 0 {
+		kept = append(kept, "timeout")
+	} else if fits {
+		t.tellSaid(unneeded, op, asDefault, "timeout")
+	}
+	t.tellSaid(translated, op, became, kept...)
+	t.tellSaid(unneeded, op, "as without it", "enabled", "role")
+	if deep {
+		levels.tell(translated, became, "OCF_CHECK_LEVEL")
+	} else if err == nil && depth == 0 {
+		levels.tell(unneeded, "the default", "OCF_CHECK_LEVEL")
+	}
+}
+
+// switchedOff reports whether a check by the clock was put off, at itself or by default.
+func (t *translation) switchedOff(op *importing.Element) bool {
+	return putOut(cmp.Or(t.said(op, "enabled"), t.opDefaults.get("enabled")))
+}
+
+// putOut reports whether a word switches off.
+func putOut(word string) bool {
+	on, ok := importing.Truth(word)
+	return word != "" && ok && !on
 }
 
 // unchecked speaks of a resource for which no check is declared.
@@ -161,7 +215,7 @@ func (t *translation) defaultFailure(spec *importing.Mapping) {
 	switch fail := t.opDefaults.get("on-fail"); fail {
 	case "block", "fence":
 		if !spec.Has("stop_failure") {
-			value := map[string]string{"block": "failed", "fence": "fence"}[fail]
+			value := stopFailures[fail]
 			spec.Set("stop_failure", value)
 			t.used("on-fail", "stop_failure: "+value)
 		}
@@ -171,38 +225,6 @@ func (t *translation) defaultFailure(spec *importing.Mapping) {
 			t.used("on-fail", "recovery: disable")
 		}
 	}
-}
-
-// used remembers what a default of operations became.
-func (t *translation) used(name, became string) {
-	if !slices.Contains(t.opUses[name], became) {
-		t.opUses[name] = append(t.opUses[name], became)
-	}
-}
-
-// tellOpDefaults speaks of op_defaults once it is known what they became.
-func (t *translation) tellOpDefaults() {
-	d := t.opDefaults
-	for _, name := range []string{"timeout", "on-fail"} {
-		became := strings.Join(t.opUses[name], ", ")
-		switch value := d.get(name); {
-		case became == "" && name == "on-fail" && value != "" && value != "restart":
-			d.tell(cannot, "there is no such answer to a failure; services are recovered", name)
-		case became == "":
-			d.tell(unneeded, "every operation says its own, or it is the rule here too", name)
-		case name == "on-fail":
-			d.tell(changes, became+" of whatever does not say otherwise. It was meant for every failure, and is kept for "+
-				"those that this "+
-				"names; after any other the service is recovered", name)
-		default:
-			d.tell(translated, became+" of whatever does not say its own", name)
-		}
-	}
-	if on, ok := importing.Truth(d.get("enabled")); d.has("enabled") && ok && !on {
-		d.tell(translated, "no check by the clock but those that say otherwise", "enabled")
-	}
-	d.tell(unneeded, "nothing to set", "enabled", "record-pending", "interval")
-	d.tellAll(cannot, "operations have no such setting here")
 }
 
 func (t *translation) longestFirst(ops []*importing.Element) []*importing.Element {
@@ -223,61 +245,124 @@ func spanOf(spec *importing.Mapping, key string) time.Duration {
 // vmOperation translates an operation of a VM. Longer ones come first: of the two
 // halves of a migration the longer one counts.
 func (t *translation) vmOperation(spec *importing.Mapping, op *importing.Element) {
+	if t.ofARole(op) {
+		return
+	}
 	keys := map[string]string{"start": "start_timeout", "stop": "stop_timeout", "migrate_to": "migrate_timeout",
 		"migrate_from": "migrate_timeout"}
 	key := keys[op.Get("name")]
 	span, fits := t.span(op, "timeout")
 	switch {
 	case op.Get("name") == "monitor":
-		t.onFail(op, spec)
-		t.sayOp(unneeded, op, "libvirt tells by itself when a guest ends; it is not asked by the clock")
-		return
-	case key != "" && fits && spec.Has(key) && spanOf(spec, key) >= span:
-		t.Tell(unneeded, op, []string{"name", "timeout"}, "%s: %s, the longer of two", key, spec.Text(key))
-	case key != "" && fits:
-		t.Tell(translated, op, []string{"name", "timeout"}, "%s: %s", key, importing.Span(span))
+		const told = "libvirt tells by itself when a guest ends; it is not asked by the clock"
+		t.tellSaid(unneeded, op, told, "interval", "timeout", "enabled", "role")
+		t.pairs(op, "instance_attributes").tell(unneeded, told, "OCF_CHECK_LEVEL")
+	case key == "" || !fits:
+	case spec.Has(key) && spanOf(spec, key) >= span:
+		t.tellSaid(unneeded, op, key+": "+spec.Text(key)+", the longer of two", "timeout")
+	default:
 		spec.Set(key, span)
+		kind, about := translated, key+": "+importing.Span(span)
+		if span == t.defaultSpan() {
+			kind, about = unneeded, asDefault
+		}
+		t.tellSaid(kind, op, about, "timeout")
 	}
 	t.once(op)
 	t.onFail(op, spec)
-	t.sayOp(unneeded, op, "nothing to set")
+	t.restOf(op)
 }
 
-// sayOp speaks of what is left of an operation, and of its own attributes.
-func (t *translation) sayOp(kind importing.Kind, op *importing.Element, message string) {
-	t.Tell(kind, op, op.Names(), "%s", message)
-	for _, name := range []string{"instance_attributes", "meta_attributes"} {
-		t.pairs(op, name).tellAll(kind, message)
+// opSets are where an operation says what its own attributes do not say.
+var opSets = []string{"meta_attributes", "instance_attributes"}
+
+// tellSaid speaks of values of an operation where they count, and of the same ones
+// where others hide them.
+func (t *translation) tellSaid(kind importing.Kind, op *importing.Element, message string, names ...string) {
+	t.Tell(kind, op, names, "%s", message)
+	for _, name := range names {
+		found := op.Get(name) != ""
+		for _, set := range opSets {
+			p := t.pairs(op, set)
+			if found {
+				p.tell(unneeded, saidFirst, name)
+			}
+			p.tell(kind, message, name)
+			found = found || p.get(name) != ""
+		}
 	}
 }
 
-// sayOpExcept speaks of what is left of an operation but for some of its attributes.
-func (t *translation) sayOpExcept(kind importing.Kind, op *importing.Element, message string, except ...string) {
-	names := slices.DeleteFunc(op.Names(), func(name string) bool { return slices.Contains(except, name) })
-	t.Tell(kind, op, names, "%s", message)
+// sayOp speaks of everything of an operation of which nothing was said.
+func (t *translation) sayOp(kind importing.Kind, op *importing.Element, message string) {
+	t.TellAll(kind, op, "%s", message)
+	for _, set := range opSets {
+		t.pairs(op, set).tellAll(kind, message)
+	}
 }
+
+// restOf speaks of what is left of an operation once all that is known was spoken of.
+func (t *translation) restOf(op *importing.Element) {
+	t.Tell(unneeded, op, []string{"description"}, "write it as a comment")
+	t.tellSaid(unneeded, op, "nothing to set", "timeout")
+	t.Tell(cannot, op, op.Names(), "%s", noSetting)
+	about := "nothing to set"
+	if len(op.Children) > 0 {
+		about = "its values are told one by one"
+	}
+	t.TellAll(unneeded, op, "%s", about)
+	for _, set := range opSets {
+		t.pairs(op, set).tellAll(cannot, noSetting)
+	}
+}
+
+const noSetting = "operations have no such setting here"
+
+// stopFailures are the answers to a failed stop.
+var stopFailures = map[string]string{"block": "failed", "fence": "fence"}
 
 // onFail translates what a failed operation meant.
 func (t *translation) onFail(op *importing.Element, spec *importing.Mapping) {
-	fail := op.Get("on-fail")
-	stop := op.Get("name") == "stop"
+	fail := t.said(op, "on-fail")
+	tell := func(kind importing.Kind, message string) { t.tellSaid(kind, op, message, "on-fail") }
+	name := op.Get("name")
 	switch {
 	case fail == "":
-	case stop && fail == "fence" && t.fencesByItself() && !spec.Has("stop_failure"):
-		spec.Set("stop_failure", "fence")
-		t.Tell(unneeded, op, []string{"on-fail"}, "stop_failure: fence, as without it")
-	case stop && fail == "fence":
-		spec.Set("stop_failure", "fence")
-		t.Tell(translated, op, []string{"on-fail"}, "stop_failure: fence")
-	case stop && fail == "block":
-		spec.Set("stop_failure", "failed")
-		t.Tell(translated, op, []string{"on-fail"}, "stop_failure: failed; a person looks")
+	case name == "monitor" && t.switchedOff(op):
+		tell(unneeded, "this check was switched off")
+	case name == "stop" && stopFailures[fail] != "":
+		tell(t.stopFails(stopFailures[fail], spec))
 	case fail == "restart":
-		t.Tell(unneeded, op, []string{"on-fail"}, "recovery: restart is the default")
-	case fail == "stop" && !stop:
+		tell(unneeded, "recovery: restart is the default")
+	case fail == "stop" && name != "stop":
 		spec.Set("recovery", "disable")
-		t.Tell(changes, op, []string{"on-fail"}, "recovery: disable; it stays down until it is enabled")
+		tell(changes, "recovery: disable; it stays down until it is enabled")
 	default:
-		t.Tell(cannot, op, []string{"on-fail"}, "there is no such answer to a failure; the service is recovered")
+		tell(cannot, "there is no such answer to a failure; the service is recovered")
 	}
+}
+
+// stopFails sets the answer to a failed stop, and says what became of it. A service
+// has one for all its parts: where one of them is to be left to a person, a node is
+// not fenced for another.
+func (t *translation) stopFails(answer string, spec *importing.Mapping) (importing.Kind, string) {
+	became := "stop_failure: " + answer
+	if answer == "failed" {
+		became += "; a person looks"
+	}
+	switch had := spec.Text("stop_failure"); {
+	case had == answer:
+		return unneeded, became + ", as another part has it"
+	case had == "failed":
+		return cannot, "another part of the service has stop_failure: failed, which counts for all of it"
+	case had != "":
+		spec.Set("stop_failure", answer)
+		return changes, became + ". It counts for the whole service, of which another part asks for a fence"
+	}
+	spec.Set("stop_failure", answer)
+	other := t.opDefaults.get("on-fail")
+	if stopFailures[other] == answer || stopFailures[other] == "" && answer == "fence" && t.fencesByItself() {
+		return unneeded, became + ", as without it"
+	}
+	return translated, became
 }

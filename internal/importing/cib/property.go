@@ -1,6 +1,7 @@
 package cib
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,8 @@ func (t *translation) stonithProperties() {
 func (t *translation) switches() {
 	p := t.properties
 	if on, _ := importing.Truth(p.get("maintenance-mode")); on {
-		p.tell(changes, "there is no switch for all: freeze the services (see the advice)", "maintenance-mode")
+		p.tell(changes, "there is no switch for all: every service is declared with autostart: false (see the advice)",
+			"maintenance-mode")
 	}
 	p.tell(unneeded, "not set", "maintenance-mode")
 	if stopped, _ := importing.Truth(p.get("stop-all-resources")); stopped {
@@ -105,7 +107,7 @@ func (t *translation) switches() {
 	p.tell(changes, "nofailback of the domains where it is stronger than the scores of the nodes",
 		"default-resource-stickiness")
 	if strings.EqualFold(p.get("is-managed-default"), "false") {
-		p.tell(changes, "freeze the services (see the advice)", "is-managed-default")
+		p.tell(changes, "every service is declared with autostart: false (see the advice)", "is-managed-default")
 	}
 	p.tell(unneeded, "the default", "is-managed-default")
 }
@@ -134,4 +136,36 @@ func (t *translation) twoNodes() {
 	}
 	t.Advise("Two nodes need a third vote to survive the loss of either, or a fence device each and two_node: a " +
 		"witness is a small machine with clusterd and `witness: true` in its /etc/clusterd/node.yaml.")
+}
+
+// used remembers what a default of operations became.
+func (t *translation) used(name, became string) {
+	if !slices.Contains(t.opUses[name], became) {
+		t.opUses[name] = append(t.opUses[name], became)
+	}
+}
+
+// tellOpDefaults speaks of op_defaults once it is known what they became.
+func (t *translation) tellOpDefaults() {
+	d := t.opDefaults
+	for _, name := range []string{"timeout", "on-fail"} {
+		became := strings.Join(t.opUses[name], ", ")
+		switch value := d.get(name); {
+		case became == "" && name == "on-fail" && value != "" && value != "restart":
+			d.tell(cannot, "there is no such answer to a failure; services are recovered", name)
+		case became == "":
+			d.tell(unneeded, "every operation says its own, or it is the rule here too", name)
+		case name == "on-fail":
+			d.tell(changes, became+" of whatever does not say otherwise. It was meant for every failure, and is kept for "+
+				"those that this "+
+				"names; after any other the service is recovered", name)
+		default:
+			d.tell(translated, became+" of whatever does not say its own", name)
+		}
+	}
+	if on, ok := importing.Truth(d.get("enabled")); d.has("enabled") && ok && !on {
+		d.tell(translated, "no check by the clock but those that say otherwise", "enabled")
+	}
+	d.tell(unneeded, "nothing to set", "enabled", "record-pending", "interval")
+	d.tellAll(cannot, noSetting)
 }

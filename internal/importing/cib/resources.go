@@ -2,6 +2,7 @@ package cib
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/clusterd/clusterd/internal/importing"
 )
@@ -53,10 +54,12 @@ func (t *translation) everywhere(e *importing.Element) {
 	stonith := t.fenceDevicesBelow(e)
 	if len(stonith) > 0 {
 		t.fenced[e.Get("id")] = true
-		t.SayAll(unneeded, e, "every node can use every fence device")
-		t.pairs(e, "meta_attributes").tellAll(unneeded, "every node can use every fence device")
 		for _, p := range stonith {
-			t.primitive(p)
+			t.stonith(t.read(p, above(p, e)...))
+		}
+		for _, inner := range append(e.All("group"), e) {
+			t.SayAll(unneeded, inner, aboutStonith)
+			t.tellFenceMeta(inner, aboutStonith)
 		}
 		return
 	}
@@ -104,18 +107,44 @@ func (t *translation) templateOf(p *importing.Element) *importing.Element {
 	return nil
 }
 
-// read takes a primitive's own values, and below them its template's.
-func (t *translation) read(e, group *importing.Element) *item {
+// above are the elements that a primitive stands in, the innermost first, up to one of
+// them.
+func above(p, top *importing.Element) (list []*importing.Element) {
+	for e := p.Parent; e != nil; e = e.Parent {
+		list = append(list, e)
+		if e == top {
+			break
+		}
+	}
+	return list
+}
+
+// tellFenceMeta speaks of what a group or a clone says of the fence devices in it.
+func (t *translation) tellFenceMeta(e *importing.Element, message string) {
+	meta := t.pairs(e, "meta_attributes")
+	if strings.EqualFold(meta.get("target-role"), "Stopped") {
+		meta.tell(cannot, "the fence devices in it were switched off; those that do not say otherwise are left out",
+			"target-role")
+	}
+	meta.tell(changes, "the order of the levels, where no topology says another", "priority")
+	meta.tellAll(unneeded, message)
+}
+
+// read takes a primitive's own values, and below them those of what it stands in and
+// its template's.
+func (t *translation) read(e *importing.Element, parents ...*importing.Element) *item {
 	t.Tell(unneeded, e, []string{"description"}, "write it as a comment")
 	i := &item{element: e, id: e.Get("id"), class: e.Get("class"), provider: e.Get("provider"), kind: e.Get("type"),
 		params: t.pairs(e, "instance_attributes"), own: t.pairs(e, "meta_attributes"),
 		takes: t.pairs(e, "utilization")}
 	i.meta = &pairs{t: t, list: i.own.list}
 	i.ops = t.operations(e)
-	if group != nil {
-		i.meta.add(t.pairs(group, "meta_attributes"))
+	for _, parent := range parents {
+		i.meta.add(t.pairs(parent, "meta_attributes"))
 	}
 	if template := t.templateOf(e); template != nil {
+		// A constraint that names a template is about everything that is made of it.
+		t.tags[template.Get("id")] = append(t.tags[template.Get("id")], i.id)
 		i.class, i.provider, i.kind = template.Get("class"), template.Get("provider"), template.Get("type")
 		i.params.add(t.pairs(template, "instance_attributes"))
 		i.takes.add(t.pairs(template, "utilization"))
@@ -154,7 +183,7 @@ func (t *translation) inherited(own, below []*importing.Element) []*importing.El
 
 // primitive translates one that stands alone.
 func (t *translation) primitive(e *importing.Element) {
-	i := t.read(e, nil)
+	i := t.read(e)
 	switch {
 	case i.class == "stonith":
 		t.stonith(i)
@@ -215,12 +244,14 @@ func (t *translation) fenceGroup(e *importing.Element, devices []*importing.Elem
 	if whole {
 		t.fenced[e.Get("id")] = true
 		t.SayAll(unneeded, e, "fence devices do not run; those of one node are tried in this order")
-		t.pairs(e, "meta_attributes").tellAll(unneeded, "a fence device is no service")
 	}
 	for position, p := range devices {
-		i := t.read(p, nil)
+		i := t.read(p, e)
 		t.stonith(i)
 		t.devices[i.id].place = devicePlace{group: e.Get("id"), position: position}
+	}
+	if whole {
+		t.tellFenceMeta(e, "a fence device is no service")
 	}
 }
 

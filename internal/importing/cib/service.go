@@ -52,26 +52,36 @@ func (t *translation) policy(i *item, name string, spec *importing.Mapping) {
 
 func (t *translation) role(i *item, name string, spec *importing.Mapping) {
 	m := i.meta
-	switch role := m.get("target-role"); role {
-	case "":
-	case "Stopped":
+	switch role := m.get("target-role"); {
+	case role == "":
+	case strings.EqualFold(role, "Stopped"):
 		spec.Set("autostart", false)
 		m.tell(changes, "autostart: false; it stays down until it is enabled (clusvcadm -e "+name+")", "target-role")
-	case "Started":
+	case strings.EqualFold(role, "Started"):
 		m.tell(unneeded, "services are started", "target-role")
 	default:
 		m.tell(cannot, noRoles+"; it is started", "target-role")
 	}
+	t.unmanaged(m, name, spec)
+	m.tell(unneeded, "managed, as everything", "is-managed", "maintenance")
+}
+
+// unmanaged leaves a service down of which Pacemaker kept its hands off: a document does
+// not freeze, and nobody could do it before the service is started. What runs is taken in
+// all the same.
+func (t *translation) unmanaged(m *pairs, name string, spec *importing.Mapping) {
 	managed, ok := importing.Truth(m.get("is-managed"))
 	maintenance, _ := importing.Truth(m.get("maintenance"))
 	all, _ := importing.Truth(t.properties.get("maintenance-mode"))
-	unmanaged := strings.EqualFold(t.properties.get("is-managed-default"), "false")
-	if m.has("is-managed") && ok && !managed || maintenance || all || unmanaged {
-		t.frozen = append(t.frozen, name)
-		m.tell(changes, "a document does not freeze; do it when the document is applied: clusvcadm -Z "+name, "is-managed",
-			"maintenance")
+	if m.has("is-managed") && ok && !managed || maintenance || all ||
+		strings.EqualFold(t.properties.get("is-managed-default"), "false") {
+		spec.Set("autostart", false)
+		if !slices.Contains(t.frozen, name) {
+			t.frozen = append(t.frozen, name)
+		}
+		m.tell(changes, "autostart: false: where it runs it is taken in and runs on, and where it is down it stays down "+
+			"until clusvcadm -e "+name+". A document does not freeze (see the advice)", "is-managed", "maintenance")
 	}
-	m.tell(unneeded, "managed, as everything", "is-managed", "maintenance")
 }
 
 // failures: after migration-threshold failures a resource left its node.

@@ -68,7 +68,7 @@ func (t *translation) stonith(i *item) {
 	if i.kind == "external/ipmi" {
 		d.agent = "fence_ipmilan"
 	}
-	if i.meta.get("target-role") == "Stopped" {
+	if strings.EqualFold(i.meta.get("target-role"), "Stopped") {
 		t.SayWhole(cannot, i.element, "this device was switched off (target-role Stopped); left out")
 		d.refused = true
 		return
@@ -100,11 +100,16 @@ func (t *translation) stonith(i *item) {
 
 // hosts reads whom the device can fence.
 func (t *translation) hosts(d *fenceDevice) {
-	for _, entry := range strings.FieldsFunc(d.params.get("pcmk_host_map"),
-		func(r rune) bool { return r == ';' || r == ' ' }) {
-		name, ports, _ := strings.Cut(entry, ":")
-		if n := t.nodeNamed(name); n != nil {
-			d.outlets[n.name] = strings.FieldsFunc(ports, func(r rune) bool { return r == ',' })
+	for _, m := range hostMap(d.params.get("pcmk_host_map")) {
+		ports := strings.FieldsFunc(m.ports, func(r rune) bool { return r == ',' })
+		n := t.nodeNamed(m.name)
+		switch about := d.params.find("pcmk_host_map"); {
+		case m.name == "" || len(ports) == 0:
+			t.SayAll(cannot, about, "%q is no node with its outlet; left out", m.entry)
+		case n == nil:
+			t.SayAll(cannot, about, "%q names no node of the cluster; left out", m.entry)
+		default:
+			d.outlets[n.name] = ports
 		}
 	}
 	named := d.params.get("pcmk_host_list")
@@ -125,6 +130,47 @@ func (t *translation) hosts(d *fenceDevice) {
 			d.params.tell(unneeded, "a level has 30 s for all its devices and readings together, and only off is sent", name)
 		}
 	}
+}
+
+// mapping is one entry of a pcmk_host_map.
+type mapping struct {
+	entry, name, ports string
+}
+
+// hostMap takes a pcmk_host_map apart. Entries end at a semicolon or a blank, names at a
+// colon or an equals sign; a backslash takes the meaning from what follows it. Of several
+// names in one entry the last counts.
+func hostMap(text string) (all []mapping) {
+	var m mapping
+	var word strings.Builder
+	next := func() {
+		if m.ports = word.String(); m.entry != "" {
+			all = append(all, m)
+		}
+		m = mapping{}
+		word.Reset()
+	}
+	escaped := false
+	for _, r := range text {
+		switch {
+		case escaped:
+			escaped = false
+			word.WriteRune(r)
+		case r == '\\':
+			escaped = true
+		case strings.ContainsRune("; \t\r\n", r):
+			next()
+			continue
+		case r == ':' || r == '=':
+			m.name = word.String()
+			word.Reset()
+		default:
+			word.WriteRune(r)
+		}
+		m.entry += string(r)
+	}
+	next()
+	return all
 }
 
 // makeDevices declares one device for each outlet of a node.

@@ -42,6 +42,7 @@ func (t *translation) tree(e *importing.Element, members []*item, earlier int) s
 	first := members[0]
 	t.policy(&item{element: e, meta: first.meta}, name, made)
 	for _, i := range members[1:] {
+		t.unmanaged(i.own, name, made)
 		t.sticky(i, name) // A group is as sticky as its members together.
 		i.own.tell(cannot, "counted for the whole service, by what is written at its first member and at the group",
 			i.own.names()...)

@@ -145,14 +145,31 @@ var imports = []Mutant{
 	{
 		Name: "import-block-is-fence", Law: "L8",
 		Broken: "a stop that fails fences a node where a person was to look",
-		Edits: []Edit{{operation,
-			"map[string]string{\"block\": \"failed\", \"fence\": \"fence\"}[fail]",
-			"map[string]string{\"block\": \"fence\", \"fence\": \"fence\"}[fail]"}},
+		Edits: []Edit{{operation, "{\"block\": \"failed\", \"fence\": \"fence\"}",
+			"{\"block\": \"fence\", \"fence\": \"fence\"}"}},
 		Nets: byCIBTests("TestGolden"),
 	},
 	{
+		Name: "import-answers-in-pairs-are-not-read", Law: "L8",
+		Broken: "a node is fenced after a failed stop whose set of values asks for a person",
+		Edits:  []Edit{{operation, "\tfail := t.said(op, \"on-fail\")", "\tfail := op.Get(\"on-fail\")"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-pairs-of-operations-are-translated", Law: "-",
+		Broken: "what an operation says and nobody reads is said to be translated",
+		Edits:  []Edit{{operation, ".tellAll(cannot, noSetting)", ".tellAll(translated, noSetting)"}},
+		Nets:   byImportTests("TestWhatIsTranslatedIsInTheDocument"),
+	},
+	{
+		Name: "import-one-part-fences-for-all", Law: "L8",
+		Broken: "a node is fenced for a service of which a part was to be left to a person",
+		Edits:  []Edit{{operation, "\tcase had == \"failed\":", "\tcase had == \"-\":"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
 		Name: "import-check-is-switched-on", Law: "R", Broken: "a monitor that was switched off is an active check",
-		Edits: []Edit{{operation, "\t\tcheck.Interval, check.Timeout = 0, 0 ", "\t\tcheck.Timeout = 0 "}},
+		Edits: []Edit{{operation, "\t\tcheck.Interval = 0 ", "\t\tcheck.Timeout = 0 "}},
 		Nets:  byImportTests("TestRandomCIBsKeepTheirMeaning"),
 	},
 	{
@@ -235,42 +252,80 @@ var imports = []Mutant{
 		Nets:  byCIBTests("TestGolden"),
 	},
 	{
+		Name: "import-tickets-start-anywhere", Law: "R",
+		Broken: "what started only at the site that held its ticket is started here too",
+		Edits: []Edit{{"internal/importing/cib/constraint.go",
+			"\tfor _, service := range services {\n\t\tt.draft", "\tfor _, service := range services[:0] {\n\t\tt.draft"}},
+		Nets: byImportTests("TestRandomCIBsKeepTheirMeaning"),
+	},
+	{
+		Name: "import-templates-name-nothing", Law: "R", Broken: "a ban or a ticket of a template's resources is lost",
+		Edits: []Edit{{"internal/importing/cib/resources.go", "\t\tt.tags[template.Get(\"id\")] = append(",
+			"\t\tt.tags[\"\"] = append("}},
+		Nets: byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-outlets-behind-an-equals-sign-are-lost", Law: "L3",
+		Broken: "a fence device switches no outlet, or another node's, where its map is written with equals signs",
+		Edits:  []Edit{{"internal/importing/cib/stonith.go", "r == ':' || r == '=':", "r == ':':"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-maps-name-nobody-silently", Law: "L7",
+		Broken: "an entry of a host map that names no node is lost without a word",
+		Edits: []Edit{{"internal/importing/cib/stonith.go", "t.SayAll(cannot, about, \"%q names no node",
+			"t.SayAll(unneeded, about, \"%q names no node"}},
+		Nets: byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-inverted-patterns-match-nothing", Law: "R",
+		Broken: "a ban of everything but what a pattern matches is lost",
+		Edits:  []Edit{{locations, "pattern.MatchString(id) != inverted", "pattern.MatchString(id) && !inverted"}},
+		Nets:   byImportTests("TestRandomCIBsKeepTheirMeaning"),
+	},
+	{
+		Name: "import-starts-what-was-unmanaged", Law: "R",
+		Broken: "what Pacemaker kept its hands off is started before anybody can freeze it",
+		Edits: []Edit{{"internal/importing/cib/service.go",
+			"\t\tspec.Set(\"autostart\", false)\n\t\tif !slices.Contains(t.frozen", "\t\tif !slices.Contains(t.frozen"}},
+		Nets: byImportTests("TestRandomCIBsKeepTheirMeaning"),
+	},
+	{
+		Name: "import-groups-switch-no-device-off", Law: "L3",
+		Broken: "a fence device that was switched off with its group is a fence level",
+		Edits: []Edit{{"internal/importing/cib/resources.go", "\t\ti := t.read(p, e)\n\t\tt.stonith(i)",
+			"\t\ti := t.read(p)\n\t\tt.stonith(i)"}},
+		Nets: byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-clones-switch-no-device-off", Law: "L3",
+		Broken: "a fence device that was switched off with its clone is a fence level",
+		Edits:  []Edit{{"internal/importing/cib/resources.go", "t.read(p, above(p, e)...)", "t.read(p)"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-default-times-are-not-used", Law: "-",
+		Broken: "a stop may take the usual time where op_defaults gives it another",
+		Edits:  []Edit{{operation, "\tif r.StopTimeout == 0 {", "\tif r.StopTimeout < 0 {"}},
+		Nets:   byImportTests("TestRandomCIBsKeepTheirMeaning"),
+	},
+	{
+		Name: "import-ports-of-programs-are-dropped", Law: "L7",
+		Broken: "a fence program that has no address is not told the port on which it is to speak",
+		Edits: []Edit{{"internal/importing/fencing/device.go", "\tif d.made.Text(\"address\") != \"\" {",
+			"\tif d.made.Text(\"address\") != \"-\" {"}},
+		Nets: byConfTests("TestGolden"),
+	},
+	{
+		Name: "import-services-elsewhere-say-nothing", Law: "R",
+		Broken: "a service that refers to a shared one has none of its attributes",
+		Edits: []Edit{{"internal/importing/rgconf/service.go", "t.shared[sharedKey(e.Name, ref)]; shared != nil {",
+			"t.shared[sharedKey(e.Name, ref)]; shared != nil && e.Name != \"service\" {"}},
+		Nets: byImportTests("TestRandomClusterConfsKeepTheirMeaning"),
+	},
+	{
 		Name: "import-mark-is-text", Law: "-", Broken: "a source with the mark of UTF-8 is refused",
 		Edits: []Edit{{"internal/importing/markup.go", "[]byte(\"\\ufeff\")", "[]byte(\"\\ufeff \")"}},
 		Nets:  byImportTests("TestTheMarkOfUTF8IsSkipped"),
-	},
-}
-
-// commands are the breaks of what a person types and reads. None breaks a law of the cluster: it
-// misleads whoever acts on the answer.
-var commands = []Mutant{
-	{
-		Name: "version-of-a-file-is-forgotten", Law: "L7",
-		Broken: "a file that was made from an older version of the document overwrites what came between",
-		Edits: []Edit{{"cmd/clusterd/config.go", "strconv.ParseUint(found[1], 10, 64)",
-			"strconv.ParseUint(found[1][:0], 10, 64)"}},
-		Nets: []Net{tests("cmd/clusterd", "^TestTheVersionAFileWasMadeFor$")},
-	},
-	{
-		Name: "first-of-two-operations-is-dropped", Law: "L7",
-		Broken: "of two operations in one command line one is done, and nobody says that the other was not",
-		Edits: []Edit{{"internal/cli/options.go", "\t\t\tif first.name != \"\" {\n",
-			"\t\t\tif first.name == o.name {\n"}},
-		Nets: []Net{tests("internal/cli", "^TestArgumentsFollowGetopt$"),
-			tests("cmd/clusvcadm", "^TestTranscriptOfEveryOperation$")},
-	},
-	{
-		Name: "status-takes-longer-than-a-second", Law: "R",
-		Broken: "clustat asks a cluster without a leader for longer than the second that is promised",
-		Edits: []Edit{{"cmd/clustat/show.go", "freshWithin = 500 * time.Millisecond",
-			"freshWithin = 1500 * time.Millisecond"}},
-		Nets: []Net{tests("cmd/clustat", "^TestAStatusComesWithinASecond$")},
-	},
-	{
-		Name: "success-without-its-reason", Law: "R",
-		Broken: "a stop that still asks other nodes, and a VM that came up without its NVRAM, are told as a plain success",
-		Edits: []Edit{{"cmd/clusvcadm/dialogue.go", "\tif !d.where(reply) || !reply.Why.Is(",
-			"\tif !d.where(reply) && reply.Why.Is("}},
-		Nets: []Net{tests("cmd/clusvcadm", "^TestTranscriptOfSuccessesWithAReason$")},
 	},
 }

@@ -70,4 +70,41 @@ var ranOn = []Mutant{
 			"for _, last := range service.Holders[:0] {"}},
 		Nets: first(tests("cluster", "^TestARestoredServiceHoldsWhatItMayRunOn$")),
 	},
+	{
+		Name: "variables-are-no-disk", Law: "L9",
+		Broken: "two VMs write to one file of firmware variables, or one to what is the other's disk",
+		Edits: []Edit{{domainXML, "found.OS.NVRAM.identity(); variables != \"\" {",
+			"found.OS.NVRAM.identity(); variables == \"-\" {"}},
+		Nets: first(tests("internal/domainxml", "^TestTheFirmwaresVariablesAreWritten$")),
+	},
+	{
+		Name: "nvme-disks-have-no-address", Law: "L9",
+		Broken: "NVMe disks go by their namespace alone, so what is one disk and what is another is not known",
+		Edits:  []Edit{{domainXML, "return \"nvme:\" + address + \"/\" +", "return \"nvme:\" + address[:0] + \"/\" +"}},
+		Nets:   first(kindsOfDisk),
+	},
+	{
+		Name: "sockets-of-disks-are-files", Law: "L9",
+		Broken: "a disk behind a socket of vhost-user is not known by its socket",
+		Edits:  []Edit{{domainXML, "named(\"vhostuser:\", s.Path)", "named(\"vhostuser:\", s.File+\"-\")"}},
+		Nets:   first(kindsOfDisk),
+	},
+	{
+		Name: "folders-as-disks-are-one", Law: "L9",
+		Broken: "a folder that a VM sees as a disk is not known by its path",
+		Edits:  []Edit{{domainXML, "named(\"dir:\", s.Dir)", "named(\"dir:\", s.File+\"-\")"}},
+		Nets:   first(kindsOfDisk),
+	},
+	{
+		Name: "a-hosts-own-disk-moves-live", Law: "L9",
+		Broken: "a VM on its host's own NVMe device is sent to a host that has another one",
+		Edits: []Edit{{"internal/domainxml/bonds.go", "return \"the host's NVMe device \" + name, true",
+			"return \"the host's NVMe device \" + name, false"}},
+		Nets: first(tests("internal/domainxml", "^TestWhatTiesAVMToItsHost$")),
+	},
 }
+
+const domainXML = "internal/domainxml/definition.go"
+
+// kindsOfDisk is the test of how disks are known.
+var kindsOfDisk = tests("internal/domainxml", "^TestEveryKindOfDiskHasAnIdentity$")

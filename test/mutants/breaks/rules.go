@@ -214,3 +214,86 @@ func trees() []Mutant {
 		},
 	}
 }
+
+// commands are the breaks of what a person types and reads. None breaks a law of the cluster: it
+// misleads whoever acts on the answer.
+var commands = []Mutant{
+	{
+		Name: "version-of-a-file-is-forgotten", Law: "L7",
+		Broken: "a file that was made from an older version of the document overwrites what came between",
+		Edits: []Edit{{"cmd/clusterd/config.go", "strconv.ParseUint(found[1], 10, 64)",
+			"strconv.ParseUint(found[1][:0], 10, 64)"}},
+		Nets: []Net{tests("cmd/clusterd", "^TestTheVersionAFileWasMadeFor$")},
+	},
+	{
+		Name: "first-of-two-operations-is-dropped", Law: "L7",
+		Broken: "of two operations in one command line one is done, and nobody says that the other was not",
+		Edits: []Edit{{"internal/cli/options.go", "\t\t\tif first.name != \"\" {\n",
+			"\t\t\tif first.name == o.name {\n"}},
+		Nets: []Net{tests("internal/cli", "^TestArgumentsFollowGetopt$"),
+			tests("cmd/clusvcadm", "^TestTranscriptOfEveryOperation$")},
+	},
+	{
+		Name: "status-takes-longer-than-a-second", Law: "R",
+		Broken: "clustat asks a cluster without a leader for longer than the second that is promised",
+		Edits: []Edit{{"cmd/clustat/show.go", "freshWithin = 500 * time.Millisecond",
+			"freshWithin = 1500 * time.Millisecond"}},
+		Nets: []Net{tests("cmd/clustat", "^TestAStatusComesWithinASecond$")},
+	},
+	{
+		Name: "success-without-its-reason", Law: "R",
+		Broken: "a stop that still asks other nodes, and a VM that came up without its NVRAM, are told as a plain success",
+		Edits: []Edit{{"cmd/clusvcadm/dialogue.go", "\tif !d.where(reply) || !reply.Why.Is(",
+			"\tif !d.where(reply) && reply.Why.Is("}},
+		Nets: []Net{tests("cmd/clusvcadm", "^TestTranscriptOfSuccessesWithAReason$")},
+	},
+	{
+		Name: "no-question-before-all-are-stopped", Law: "-",
+		Broken: "everything is stopped without a question to the person who typed it",
+		Edits: []Edit{{"cmd/clusterd/orders.go", "command.Agreed(c, text+\"Stop all of these?\"); err != nil {",
+			"command.Agreed(c, text+\"Stop all of these?\"); err != nil && text == \"\" {"}},
+		Nets: first(endsServices),
+	},
+	{
+		Name: "no-question-before-a-removal", Law: "-",
+		Broken: "a node is taken out for good without a question to the person who typed it",
+		Edits: []Edit{{"cmd/clusterd/admin.go", "command.Agreed(c, question); err != nil {",
+			"command.Agreed(c, question); err != nil && question == \"\" {"}},
+		Nets: first(endsServices),
+	},
+	{
+		Name: "no-question-before-the-power-is-cut", Law: "-",
+		Broken: "a node with services is switched off without a question to the person who typed it",
+		Edits: []Edit{{"cmd/clusterd/fence.go", "powerQuestion(c.Context, client, name)); err != nil {",
+			"powerQuestion(c.Context, client, name)); err != nil && name == \"\" {"}},
+		Nets: first(endsServices),
+	},
+	{
+		Name: "wrong-words-of-subcommands-are-failures", Law: "-",
+		Broken: "a wrong option of a subcommand ends with the code of a failure",
+		Edits: []Edit{{"cmd/clusterd/command/usage.go", "\t\tcommand.OnUsageError, command.HideHelpCommand = Misused, true\n",
+			"\t\tcommand.HideHelpCommand = true\n"}},
+		Nets: first(tests("cmd/clusterd", "^TestWrongUseSaysWhatIsTaken$")),
+	},
+	{
+		Name: "removed-nodes-are-started-again", Law: "-",
+		Broken: "the daemon of a node that was removed is started again and again",
+		Edits:  []Edit{{"cmd/clusterd/main.go", "const exitRemoved = 4", "const exitRemoved = 1"}},
+		Nets:   first(tests("cmd/clusterd", "^TestARemovedNodeIsNotStartedAgain$")),
+	},
+	{
+		Name: "what-is-off-is-imported-as-started", Law: "R",
+		Broken: "a VM that is off is started when it is taken in",
+		Edits:  []Edit{{"internal/config/rewrite/add.go", "\tif !autostart {", "\tif !autostart && domain == \"-\" {"}},
+		Nets:   first(tests("internal/config", "^TestAVMThatIsOffIsAddedAsOneThatStaysDown$")),
+	},
+	{
+		Name: "not-asked-yet-is-an-error", Law: "-",
+		Broken: "a fence device that nobody has asked yet is said not to be its node's",
+		Edits:  []Edit{{"internal/daemon/peerclient.go", "\tif !asked {", "\tif !asked && device == \"\" {"}},
+		Nets:   first(tests("internal/daemon", "^TestADeviceThatWasNotAskedYetIsNoError$")),
+	},
+}
+
+// endsServices is the test of the questions before something ends.
+var endsServices = tests("cmd/clusterd", "^TestWhatEndsServicesAsksFirst$")
