@@ -300,6 +300,20 @@ var strangers = []Mutant{
 		Nets: first(tests("internal/daemon", "^TestANodesPolicyForbidsDefinitions$")),
 	},
 	{
+		Name: "what-is-not-listed-is-harmless", Law: "L10", Broken: "a policy lets in what nobody thought of",
+		Edits: []Edit{{"internal/config/nodefile/harmless.go",
+			"\tf.add(other, e.String())\n}\n\nfunc (f findings) attributes",
+			"\t_ = other\n}\n\nfunc (f findings) attributes"}},
+		Nets: first(tests("internal/config/nodefile", "^TestWhatReachesAHostIsNeverHarmless$")),
+	},
+	{
+		Name: "definitions-say-what-they-mean", Law: "L10",
+		Broken: "a definition gives its elements attributes that the policy does not see",
+		Edits: []Edit{{"internal/config/nodefile/policy_xml.go",
+			"\t\tcase xml.Directive:\n\t\t\treturn nil, errors.New(\"it declares a type of its own\")\n", ""}},
+		Nets: first(tests("internal/config/nodefile", "^TestAPolicyReadsNoTypesOfItsOwn$")),
+	},
+	{
 		Name: "handshakes-without-end", Law: "L10",
 		Broken: "strangers at one address may begin as many handshakes as they like",
 		Edits: []Edit{{"internal/pki/rooms.go", "\tif !mux.pace.Overdrawn(from, time.Now()) || mux",
