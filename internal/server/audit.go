@@ -23,15 +23,15 @@ func (s *Server) audit(who Caller, r *http.Request, a access, err error) {
 	if !refusal && (!a.kept || act == notKept) {
 		return
 	}
-	refused := limits.Kind("")
-	if refusal {
-		refused = brakeOf(who)
+	braked := brakeOf(who)
+	if err == nil && (who.Role == pki.RoleAdmin || a.join) {
+		braked = "" // what was done with every power, or let somebody in, is never left out
 	}
-	s.daemon.Keep(api.AuditEntry{Who: nameFor(who), From: who.From, Act: act, Result: resultOf(err)}, refused)
+	s.daemon.Keep(api.AuditEntry{Who: nameFor(who), From: who.From, Act: act, Result: resultOf(err)}, braked)
 }
 
-// brakeOf is the kind of caller among whose refusals one counts. Who knocks at the page, or shows
-// tokens, hides nobody who shows a certificate.
+// brakeOf is the kind of caller on whose brake one counts. Who knocks at the page, or shows tokens,
+// hides nobody who shows a certificate.
 func brakeOf(who Caller) limits.Kind {
 	switch who.Kind {
 	case pki.KindVisitor:
@@ -54,7 +54,7 @@ func nameFor(who Caller) string {
 
 func resultOf(err error) string {
 	if err == nil {
-		return "ok"
+		return api.ResultOK
 	}
 	return "refused: " + err.Error()
 }

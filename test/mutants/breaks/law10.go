@@ -263,6 +263,17 @@ var strangers = []Mutant{
 		Nets: first(tests("internal/daemon", "^TestTheTrailHasWhoDidWhat$")),
 	},
 	{
+		Name: "failing-fills-the-trail", Law: "L10", Broken: "requests that fail push what was done out of the audit trail",
+		Edits: []Edit{{"internal/server/audit.go", "\tif err == nil && (who.Role",
+			"\tif who.told != nil || (who.Role"}},
+		Nets: first(tests("internal/server", "^TestWhateverFailsIsBraked$")),
+	},
+	{
+		Name: "bobs-flood-hides-carol", Law: "L10", Broken: "what one person does hides what another does",
+		Edits: []Edit{{"internal/audit/brakes.go", "\tif person != \"\" {", "\tif person == \"-\" {"}},
+		Nets:  first(tests("internal/audit", "^TestBrakesTellPeopleApart$")),
+	},
+	{
 		Name: "programs-in-open-folders-run", Law: "L10",
 		Broken: "a program is run as root although anybody can put another in its place",
 		Edits: []Edit{{"internal/owned/owned.go",
