@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/clusterd/clusterd/internal/api"
@@ -69,7 +69,8 @@ func (s *Server) auditTrail(w http.ResponseWriter, r *http.Request, who Caller) 
 		return Refuse(http.StatusBadRequest, "bad_request", "after: %v", err)
 	}
 	node := r.URL.Query().Get("node")
-	who.about("read the audit trail of %s", cmp.Or(node, s.name))
+	passedOn := r.URL.Query().Get("by")
+	who.about("read the audit trail of %s%s", cmp.Or(node, s.name), who.behind(passedOn))
 	if after > 0 {
 		who.about(notKept) // it goes on with what it began to read
 	}
@@ -78,7 +79,7 @@ func (s *Server) auditTrail(w http.ResponseWriter, r *http.Request, who Caller) 
 		reply.Node = s.name
 		reply.Entries, reply.More, err = s.daemon.Entries(after, mostEntries)
 	} else {
-		reply, err = s.trailOf(r.Context(), node, after)
+		reply, err = s.trailOf(r.Context(), node, after, who.by(passedOn))
 	}
 	if err != nil {
 		return err
@@ -87,14 +88,15 @@ func (s *Server) auditTrail(w http.ResponseWriter, r *http.Request, who Caller) 
 	return nil
 }
 
-// trailOf asks another node for its trail.
-func (s *Server) trailOf(ctx context.Context, node string, after uint64) (reply api.AuditTrail, err error) {
+// trailOf asks another node for its trail, and says for whom.
+func (s *Server) trailOf(ctx context.Context, node string, after uint64, by string) (reply api.AuditTrail, err error) {
 	root := s.daemon.Root()
 	n, known := root.Nodes.Get(node)
 	if !known {
 		return reply, noNode(root, node)
 	}
-	path := fmt.Sprintf("%s?after=%d", api.PathAudit, after)
+	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "by": {by}}
+	path := api.PathAudit + "?" + query.Encode()
 	var theirs api.Failure
 	err = s.daemon.Ask(ctx, node, n.Address, http.MethodGet, path, nil, &reply)
 	if err != nil && !errors.As(err, &theirs) {

@@ -274,6 +274,16 @@ var strangers = []Mutant{
 		Nets:  first(tests("internal/audit", "^TestBrakesTellPeopleApart$")),
 	},
 	{
+		Name: "passed-on-by-nobody", Law: "L10", Broken: "a VM is taken in by a node, and not by who asked for it elsewhere",
+		Edits: []Edit{{"internal/server/guests.go", "\tasked.By = who.by(asked.By)", "\tasked.By = who.Name"}},
+		Nets:  first(tests("internal/server", "^TestWhatIsPassedOnIsDoneInTheNameOfWhoAsked$")),
+	},
+	{
+		Name: "anybody-acts-as-anybody", Law: "L10", Broken: "whoever asks says in whose name it is done",
+		Edits: []Edit{{"internal/server/callers.go", "\tif c.Kind == pki.KindNode && passedOn", "\tif passedOn"}},
+		Nets:  first(tests("internal/server", "^TestWhatIsPassedOnIsDoneInTheNameOfWhoAsked$")),
+	},
+	{
 		Name: "programs-in-open-folders-run", Law: "L10",
 		Broken: "a program is run as root although anybody can put another in its place",
 		Edits: []Edit{{"internal/owned/owned.go",
