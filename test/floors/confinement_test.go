@@ -75,6 +75,35 @@ func TestAProfileThatNamesTooMuchIsSeen(t *testing.T) {
 	}
 }
 
+// TestTheSmallSandboxSaysWhatItCosts: what the daemon needs for networks of guests is given by the
+// drop-in for hosts with VMs only, or both it and the page say how.
+func TestTheSmallSandboxSaysWhatItCosts(t *testing.T) {
+	const gives = "CapabilityBoundingSet=CAP_NET_ADMIN"
+	needs, err := os.ReadFile("../../agents/network/doc.go")
+	if err != nil || !strings.Contains(string(needs), "CAP_NET_ADMIN") {
+		t.Fatalf("agents/network does not say what it needs: %v", err)
+	}
+	text, err := os.ReadFile("../../packaging/clusterd-vms-only.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "CapabilityBoundingSet=") && strings.Contains(line, "CAP_NET_ADMIN") {
+			return
+		}
+	}
+	page, err := os.ReadFile("../../docs/operators/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "declares no networks") || !strings.Contains(string(text), "#   "+gives) {
+		t.Error("clusterd-vms-only.conf takes CAP_NET_ADMIN away, and does not say that networks need it")
+	}
+	if !strings.Contains(string(page), "cluster without [networks]") || !strings.Contains(string(page), gives) {
+		t.Error("security.md does not say that networks need what clusterd-vms-only.conf takes away")
+	}
+}
+
 // lookedUp are the programs that the code of the daemon looks up by their names. None is run by a
 // name that is not looked up, for only so it is seen whose it is.
 func lookedUp(t *testing.T) (programs []string) {
