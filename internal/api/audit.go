@@ -25,6 +25,9 @@ type AuditEntry struct {
 	Sum string `json:"sum"`
 }
 
+// ResultOK is the result of what was done.
+const ResultOK = "ok"
+
 // AuditTrail is a part of one node's audit trail, oldest first.
 type AuditTrail struct {
 	Node    string       `json:"node"`

@@ -334,6 +334,8 @@ type ImportRequest struct {
 	Title  string `json:"title"`
 	Node   string `json:"node,omitempty"`
 	Domain string `json:"domain,omitempty"`
+	// By is who asked, where a node passes the request on.
+	By string `json:"by,omitempty"`
 }
 
 // ClientRequest asks for a certificate for remote tools.

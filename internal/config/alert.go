@@ -51,7 +51,7 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 	}
 	known := strict.Fields{
 		"program":   keep("program", p.program(&a.Program, "the program of "+what)),
-		"arguments": keep("arguments", p.words(&a.Arguments, "arguments of "+what, mostArguments)),
+		"arguments": keep("arguments", p.arguments(&a)),
 		"url":       keep("url", p.Text(&a.URL, "the url of "+what)),
 		"header":    keep("header", p.header(&a.Header, "the header of "+what)),
 		"ca":        keep("ca", p.Text(&a.Authority, "the ca of "+what)),
@@ -222,6 +222,37 @@ func (p *parser) words(into *[]string, what string, most int) func(*yaml.Node) {
 	}
 }
 
+// arguments reads those of an alert's program. They are shown wherever the alert is, and on the
+// host to whoever lists the processes, so a secret does not belong there. One that is in force
+// already holds nothing else up, and only the daemon knows whether it is.
+func (p *parser) arguments(a *cluster.Alert) func(*yaml.Node) {
+	what := "arguments of alert " + a.Name
+	return func(node *yaml.Node) {
+		p.words(&a.Arguments, what, mostArguments)(node)
+		for i, argument := range a.Arguments {
+			if !fence.HoldsSecret(argument) || i >= len(node.Content) {
+				continue
+			}
+			at, inForce := node.Content[i], p.keepMasks
+			if p.previous != nil {
+				inForce = slices.Contains(p.previous.Alerts[a.Name].Arguments, argument)
+			}
+			switch {
+			case p.history:
+			case inForce:
+				p.warn(at, "one of the %s %s", what, secretArgument)
+			default:
+				p.Fault(at, "one of the %s %s", what, secretArgument)
+			}
+		}
+	}
+}
+
+// secretArgument is what is wrong with one, and what to do about it.
+const secretArgument = "has a secret in it, and arguments are shown to everybody. Put it into a file that root alone " +
+	"may read, on each node that may tell the alert, and name the file (--token-file=PATH); or post to a url, whose " +
+	"secret is kept sealed"
+
 // choices makes a field of a list of known words.
 func (p *parser) choices(into *[]string, what string, known []string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
@@ -321,67 +352,4 @@ func (p *parser) fileInstead(mapping, node *yaml.Node, field, what string) strin
 func (p *parser) fileContents(node *yaml.Node, what string) string {
 	content, _ := p.contents(node, what)
 	return content
-}
-
-// changedAlert tells what differs, never a secret.
-func changedAlert(old, new cluster.Alert) changes {
-	var told changes
-	told = note(told, "program", old.Program, new.Program)
-	told = note(told, "arguments", strings.Join(old.Arguments, " "), strings.Join(new.Arguments, " "))
-	told = note(told, "url", old.URL, new.URL)
-	if old.SecretURL != new.SecretURL {
-		told = told.and(EffectNow, "the secret_url changes")
-	}
-	told = note(told, "secret_url_credential", old.SecretURLCredential, new.SecretURLCredential)
-	if old.Authority != new.Authority {
-		told = told.and(EffectNow, "the ca changes")
-	}
-	told = note(told, "header", old.Header, new.Header)
-	if old.Secret != new.Secret {
-		told = told.and(EffectNow, "the secret changes")
-	}
-	told = note(told, "secret_credential", old.SecretCredential, new.SecretCredential)
-	told = note(told, "kinds", strict.List(old.Kinds), strict.List(new.Kinds))
-	told = note(told, "subjects", strict.List(old.Subjects), strict.List(new.Subjects))
-	told = note(told, "codes", strict.List(old.Codes), strict.List(new.Codes))
-	told = note(told, "states", strict.List(old.States), strict.List(new.States))
-	told = note(told, "node", old.Node, new.Node)
-	old, new = old.WithDefaults(), new.WithDefaults()
-	told = note(told, "timeout", old.Timeout, new.Timeout)
-	return note(told, "attempts", old.Attempts, new.Attempts)
-}
-
-// alertText is an alert in words.
-func alertText(a cluster.Alert) string {
-	a = a.WithDefaults()
-	text := "alert " + a.Name + ", "
-	switch {
-	case a.Program != "":
-		text += "program " + strings.Join(append([]string{a.Program}, a.Arguments...), " ")
-	case a.URL != "":
-		text += "posts to " + a.URL
-	case a.SecretURLCredential != "":
-		text += "posts to the address in credential " + a.SecretURLCredential
-	default:
-		text += "posts to " + rewrite.Mask
-	}
-	switch {
-	case a.SecretCredential != "":
-		text += ", header " + a.Header + " from credential " + a.SecretCredential
-	case a.Header != "":
-		text += ", header " + a.Header + " " + rewrite.Mask
-	}
-	for _, choice := range []struct {
-		what  string
-		words []string
-	}{{"kinds", a.Kinds}, {"subjects", a.Subjects}, {"codes", a.Codes}, {"states", a.States}} {
-		if len(choice.words) > 0 {
-			text += ", " + choice.what + " " + strict.List(choice.words)
-		}
-	}
-	who := "told by the leader"
-	if a.Node != "" {
-		who = "told by " + a.Node
-	}
-	return fmt.Sprintf("%s, %s, %d attempts of %s", text, who, a.Attempts, a.Timeout)
 }

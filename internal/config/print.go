@@ -148,3 +148,83 @@ func printService(line func(string, ...any), document cluster.Document, name str
 		line("  %s", rules)
 	}
 }
+
+// shownArguments are those of an alert's program for others to see. A flag that sounds secret may
+// have its value behind it.
+func shownArguments(arguments []string) []string {
+	shown := slices.Clone(arguments)
+	for i, argument := range arguments {
+		behind := i > 0 && fence.HoldsSecret(arguments[i-1]) && !strings.Contains(arguments[i-1], "=")
+		if behind || fence.HoldsSecret(argument) {
+			shown[i] = rewrite.Mask
+		}
+	}
+	return shown
+}
+
+// changedAlert tells what differs, never a secret.
+func changedAlert(old, new cluster.Alert) changes {
+	var told changes
+	told = note(told, "program", old.Program, new.Program)
+	before, now := shownArguments(old.Arguments), shownArguments(new.Arguments)
+	told = note(told, "arguments", strings.Join(before, " "), strings.Join(now, " "))
+	if slices.Equal(before, now) && !slices.Equal(old.Arguments, new.Arguments) {
+		told = told.and(EffectNow, "a secret among the arguments changes")
+	}
+	told = note(told, "url", old.URL, new.URL)
+	if old.SecretURL != new.SecretURL {
+		told = told.and(EffectNow, "the secret_url changes")
+	}
+	told = note(told, "secret_url_credential", old.SecretURLCredential, new.SecretURLCredential)
+	if old.Authority != new.Authority {
+		told = told.and(EffectNow, "the ca changes")
+	}
+	told = note(told, "header", old.Header, new.Header)
+	if old.Secret != new.Secret {
+		told = told.and(EffectNow, "the secret changes")
+	}
+	told = note(told, "secret_credential", old.SecretCredential, new.SecretCredential)
+	told = note(told, "kinds", strict.List(old.Kinds), strict.List(new.Kinds))
+	told = note(told, "subjects", strict.List(old.Subjects), strict.List(new.Subjects))
+	told = note(told, "codes", strict.List(old.Codes), strict.List(new.Codes))
+	told = note(told, "states", strict.List(old.States), strict.List(new.States))
+	told = note(told, "node", old.Node, new.Node)
+	old, new = old.WithDefaults(), new.WithDefaults()
+	told = note(told, "timeout", old.Timeout, new.Timeout)
+	return note(told, "attempts", old.Attempts, new.Attempts)
+}
+
+// alertText is an alert in words.
+func alertText(a cluster.Alert) string {
+	a = a.WithDefaults()
+	text := "alert " + a.Name + ", "
+	switch {
+	case a.Program != "":
+		text += "program " + strings.Join(append([]string{a.Program}, shownArguments(a.Arguments)...), " ")
+	case a.URL != "":
+		text += "posts to " + a.URL
+	case a.SecretURLCredential != "":
+		text += "posts to the address in credential " + a.SecretURLCredential
+	default:
+		text += "posts to " + rewrite.Mask
+	}
+	switch {
+	case a.SecretCredential != "":
+		text += ", header " + a.Header + " from credential " + a.SecretCredential
+	case a.Header != "":
+		text += ", header " + a.Header + " " + rewrite.Mask
+	}
+	for _, choice := range []struct {
+		what  string
+		words []string
+	}{{"kinds", a.Kinds}, {"subjects", a.Subjects}, {"codes", a.Codes}, {"states", a.States}} {
+		if len(choice.words) > 0 {
+			text += ", " + choice.what + " " + strict.List(choice.words)
+		}
+	}
+	who := "told by the leader"
+	if a.Node != "" {
+		who = "told by " + a.Node
+	}
+	return fmt.Sprintf("%s, %s, %d attempts of %s", text, who, a.Attempts, a.Timeout)
+}

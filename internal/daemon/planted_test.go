@@ -63,6 +63,8 @@ func questionsToAll(version uint64, text string) []question {
 		config(strings.Replace(text, "secret: "+pagerPlanted, "secret: {"+pagerPlanted, 1)),
 		config(strings.Replace(text, "replication_passwd: ", "replication_passwd: [", 1)),
 		config(strings.Replace(text, "https://hooks", "ftp://hooks", 1)),
+		config(text + "  loud: {program: /usr/bin/page, arguments: [--team, storage, --token=" + argumentPlanted + "]}\n"),
+		config(text + "  loud: {program: /usr/bin/page, arguments: [--token, " + argumentPlanted + "]}\n"),
 		post(api.PathRollback, api.Rollback{Version: 1, Base: version, DryRun: true}),
 		post(api.PathTokens, api.TokenRequest{Validity: time.Minute}),
 		post(api.PathJoin, api.JoinRequest{TokenID: "none", Secret: "none", Node: "node9"}),
@@ -169,6 +171,7 @@ func (s *site) planted(t *testing.T, at string) map[string]string {
 	all := map[string]string{
 		"a password": testPassword, "a community": communityPlanted, "a token of an alert": pagerPlanted,
 		"a secret address": addressPlanted, "a parameter": agentPlanted, "a mount option": mountPlanted,
+		"an argument":         argumentPlanted,
 		"the authority's key": keyBody(string(ca.KeyPEM)),
 		"the data key":        base64.StdEncoding.EncodeToString(key.Bytes()),
 		"the gossip key":      base64.StdEncoding.EncodeToString(key.Derive(gossipPurpose)),

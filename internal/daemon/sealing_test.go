@@ -39,6 +39,8 @@ const (
 	addressPlanted   = "hooks-path-77aa"
 	agentPlanted     = "replication-word-31"
 	mountPlanted     = "mount-word-5512"
+	// argumentPlanted has no place in a document: it is asked for, and refused.
+	argumentPlanted = "argument-word-6e81"
 )
 
 // withPlanted is a document with a secret in each place that may have one.

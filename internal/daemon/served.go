@@ -246,7 +246,7 @@ func (s served) Passable(uuid, operation string) (may bool, why string) {
 }
 
 // Keep implements server.Trail.
-func (s served) Keep(e api.AuditEntry, refused limits.Kind) { s.keep(e, refused) }
+func (s served) Keep(e api.AuditEntry, braked limits.Kind) { s.keep(e, braked) }
 
 // Entries implements server.Trail.
 func (s served) Entries(after uint64, most int) (entries []api.AuditEntry, more bool, err error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/audit"
+	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/server"
 )
 
@@ -101,15 +102,44 @@ func TestAFloodOfRefusalsLeavesTheTrailWhole(t *testing.T) {
 		for range 500 {
 			s.ask("node1", joiner, "GET", api.PathStatus, nil)
 		}
-		time.Sleep(2 * refusalsWindow)
+		time.Sleep(2 * audit.Window)
 		s.ask("node1", joiner, "GET", api.PathStatus, nil)
 		entries := s.trail("node1")[before:]
 		told := 0
 		for _, e := range entries {
 			told += 1 + e.More
 		}
-		if len(entries) > 3*mostRefusals || told != 501 {
+		if len(entries) > 3*audit.MostOfWindow || told != 501 {
 			t.Errorf("501 refusals left %d lines that tell of %d", len(entries), told)
+		}
+	})
+}
+
+// Neither can whoever may do little, by requests that fail nor by such that succeed; what an
+// administrator does is there all the same.
+func TestAFloodOfRequestsLeavesTheTrailWhole(t *testing.T) {
+	inBubble(t, func(s *site) {
+		s.ask("node1", rootUser, "GET", api.PathBackup, nil)
+		before, d := len(s.trail("node1")), s.members["node1"].daemon
+		const each = 2000
+		for range each {
+			s.ask("node1", operator, "POST", api.PathRequests, "no request at all")
+			d.keep(audit.Entry{Who: "operator bob", Act: "start", Result: api.ResultOK}, limits.Users)
+		}
+		s.ask("node1", operator, "POST", api.PathNodes, api.NodeRequest{ID: "r", Op: "standby", Node: "node9"})
+		s.ask("node1", rootUser, "GET", api.PathBackup, nil)
+		time.Sleep(2 * time.Hour)
+		lines, told, backups := 0, 0, 0
+		for _, e := range s.trail("node1")[before:] {
+			if e.Who == operator.Name {
+				lines, told = lines+1, told+1+e.More
+			}
+			if strings.HasPrefix(e.Act, "back the cluster up") && e.More == 0 {
+				backups++
+			}
+		}
+		if lines > 4*audit.MostOfHour || told != 2*each+1 || backups != 1 {
+			t.Errorf("%d requests left %d lines that tell of %d, and %d of 1 backup", 2*each+1, lines, told, backups)
 		}
 	})
 }
@@ -119,7 +149,7 @@ func TestAFloodOfRefusalsLeavesTheTrailWhole(t *testing.T) {
 func TestAFloodOfOneKindHidesNoOther(t *testing.T) {
 	inBubble(t, func(s *site) {
 		before, d := len(s.trail("node1")), s.members["node1"].daemon
-		for range 10 * mostRefusals {
+		for range 10 * audit.MostOfWindow {
 			r := httptest.NewRequest("POST", "https://node1:7444/page/login", nil)
 			r.Header.Set("Origin", "https://evil.example")
 			d.page.ServeHTTP(httptest.NewRecorder(), r)
@@ -130,7 +160,7 @@ func TestAFloodOfOneKindHidesNoOther(t *testing.T) {
 		for _, e := range s.trail("node1")[before:] {
 			kinds[e.Act]++
 		}
-		want := map[string]int{"a request of another site": mostRefusals, "GET " + api.PathStatus: mostRefusals,
+		want := map[string]int{"a request of another site": audit.MostOfWindow, "GET " + api.PathStatus: audit.MostOfWindow,
 			"GET " + api.PathBackup: 1}
 		if diff := cmp.Diff(want, kinds); diff != "" {
 			t.Error(diff)

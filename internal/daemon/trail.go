@@ -1,32 +1,28 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
+	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/audit"
 	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/sleep"
 )
 
-// mostRefusals is how many refusals of one kind of caller per window the audit trail has lines for;
-// of more it has the number, so that whoever knocks cannot push out what was done, nor hide the
-// refusals of another kind.
-const (
-	mostRefusals   = 20
-	refusalsWindow = 10 * time.Second
-)
-
-// trail is the daemon's audit trail, and the brakes on what those add to it who are refused.
+// trail is the daemon's audit trail, and the brakes on what is added to it: what failed counts by
+// the kind of caller, and what was done by the person, so that nobody pushes out what was done, nor
+// hides what another kind of caller is refused.
 type trail struct {
 	*audit.Trail
-	refusals map[limits.Kind]*limits.Quiet
+	brakes audit.Brakes
 }
 
 func openTrail(folder membership.Folder, node string) (*trail, error) {
@@ -34,14 +30,19 @@ func openTrail(folder membership.Folder, node string) (*trail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trail{Trail: opened, refusals: map[limits.Kind]*limits.Quiet{}}
-	for _, kind := range limits.Kinds() {
-		t.refusals[kind] = &limits.Quiet{Most: mostRefusals, Window: refusalsWindow}
-	}
-	return t, nil
+	return &trail{Trail: opened}, nil
 }
 
 func (d *Daemon) keepTrail(ctx context.Context) {
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	telling.Go(func() {
+		for sleep.For(ctx, audit.Window) {
+			for _, e := range d.trail.brakes.Due(time.Now()) {
+				d.write(e)
+			}
+		}
+	})
 	d.trail.Run(ctx, func(err error) {
 		text := ""
 		if err != nil {
@@ -51,18 +52,24 @@ func (d *Daemon) keepTrail(ctx context.Context) {
 	})
 }
 
-// keep adds to the trail and to the log. Of a refusal it is told whose.
-func (d *Daemon) keep(e audit.Entry, refused limits.Kind) {
-	now := time.Now()
-	if refused != "" {
-		brake := cmp.Or(d.trail.refusals[refused], d.trail.refusals[limits.Strangers])
-		unsaid, tell := brake.Tell(now)
-		if !tell {
+// keep adds to the trail and to the log. What may be left out where there is too much of it comes
+// with the kind of caller whose it is.
+func (d *Daemon) keep(e audit.Entry, braked limits.Kind) {
+	e.At = time.Now()
+	if braked != "" {
+		kind, person := string(braked)+" refused", ""
+		if e.Result == api.ResultOK {
+			kind, person = string(braked), e.Who
+		}
+		var written bool
+		if e, written = d.trail.brakes.Pass(kind, person, e); !written {
 			return
 		}
-		e.More = unsaid
 	}
-	e.At = now
+	d.write(e)
+}
+
+func (d *Daemon) write(e audit.Entry) {
 	d.trail.Note(e)
 	d.logger.Info("audit", "who", e.Who, "from", e.From, "act", e.Act, "result", e.Result, "and_more_like_it", e.More)
 }

@@ -44,7 +44,7 @@ func (s *Server) alertTest(w http.ResponseWriter, r *http.Request, who Caller) e
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
-	who.about("test alert %.64q", asked.Name)
+	who.about("test alert %.64q%s", asked.Name, who.behind(asked.By))
 	root := s.daemon.Root()
 	alert, declared := root.Document.Alerts[asked.Name]
 	if !declared {
@@ -55,12 +55,8 @@ func (s *Server) alertTest(w http.ResponseWriter, r *http.Request, who Caller) e
 	if teller != s.name && who.Kind != pki.KindNode {
 		return s.alertTestAt(w, r, root, teller, api.AlertTest{Name: asked.Name, By: who.Name})
 	}
-	by := who.Name
-	if who.Kind == pki.KindNode && asked.By != "" {
-		by = asked.By
-	}
 	began := time.Now()
-	problem := s.daemon.Tell(r.Context(), alert, alerts.Test(root.Cluster, alert.Name, s.name, by, began))
+	problem := s.daemon.Tell(r.Context(), alert, alerts.Test(root.Cluster, alert.Name, s.name, who.by(asked.By), began))
 	if problem != nil {
 		return Refuse(http.StatusBadGateway, "alert_failed", "alert %s does not work from %s: %v", alert.Name,
 			s.name, problem)

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/clusterd/clusterd/internal/api"
@@ -23,15 +23,15 @@ func (s *Server) audit(who Caller, r *http.Request, a access, err error) {
 	if !refusal && (!a.kept || act == notKept) {
 		return
 	}
-	refused := limits.Kind("")
-	if refusal {
-		refused = brakeOf(who)
+	braked := brakeOf(who)
+	if err == nil && (who.Role == pki.RoleAdmin || a.join) {
+		braked = "" // what was done with every power, or let somebody in, is never left out
 	}
-	s.daemon.Keep(api.AuditEntry{Who: nameFor(who), From: who.From, Act: act, Result: resultOf(err)}, refused)
+	s.daemon.Keep(api.AuditEntry{Who: nameFor(who), From: who.From, Act: act, Result: resultOf(err)}, braked)
 }
 
-// brakeOf is the kind of caller among whose refusals one counts. Who knocks at the page, or shows
-// tokens, hides nobody who shows a certificate.
+// brakeOf is the kind of caller on whose brake one counts. Who knocks at the page, or shows tokens,
+// hides nobody who shows a certificate.
 func brakeOf(who Caller) limits.Kind {
 	switch who.Kind {
 	case pki.KindVisitor:
@@ -54,7 +54,7 @@ func nameFor(who Caller) string {
 
 func resultOf(err error) string {
 	if err == nil {
-		return "ok"
+		return api.ResultOK
 	}
 	return "refused: " + err.Error()
 }
@@ -69,7 +69,8 @@ func (s *Server) auditTrail(w http.ResponseWriter, r *http.Request, who Caller) 
 		return Refuse(http.StatusBadRequest, "bad_request", "after: %v", err)
 	}
 	node := r.URL.Query().Get("node")
-	who.about("read the audit trail of %s", cmp.Or(node, s.name))
+	passedOn := r.URL.Query().Get("by")
+	who.about("read the audit trail of %s%s", cmp.Or(node, s.name), who.behind(passedOn))
 	if after > 0 {
 		who.about(notKept) // it goes on with what it began to read
 	}
@@ -78,7 +79,7 @@ func (s *Server) auditTrail(w http.ResponseWriter, r *http.Request, who Caller) 
 		reply.Node = s.name
 		reply.Entries, reply.More, err = s.daemon.Entries(after, mostEntries)
 	} else {
-		reply, err = s.trailOf(r.Context(), node, after)
+		reply, err = s.trailOf(r.Context(), node, after, who.by(passedOn))
 	}
 	if err != nil {
 		return err
@@ -87,14 +88,15 @@ func (s *Server) auditTrail(w http.ResponseWriter, r *http.Request, who Caller) 
 	return nil
 }
 
-// trailOf asks another node for its trail.
-func (s *Server) trailOf(ctx context.Context, node string, after uint64) (reply api.AuditTrail, err error) {
+// trailOf asks another node for its trail, and says for whom.
+func (s *Server) trailOf(ctx context.Context, node string, after uint64, by string) (reply api.AuditTrail, err error) {
 	root := s.daemon.Root()
 	n, known := root.Nodes.Get(node)
 	if !known {
 		return reply, noNode(root, node)
 	}
-	path := fmt.Sprintf("%s?after=%d", api.PathAudit, after)
+	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "by": {by}}
+	path := api.PathAudit + "?" + query.Encode()
 	var theirs api.Failure
 	err = s.daemon.Ask(ctx, node, n.Address, http.MethodGet, path, nil, &reply)
 	if err != nil && !errors.As(err, &theirs) {

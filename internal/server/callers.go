@@ -43,6 +43,26 @@ func WithCaller(ctx context.Context, who Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, who)
 }
 
+// longestName bounds what a node says of who asked.
+const longestName = 200
+
+// by is the name of who asked: a node's word for it where a node passes a request on, and nobody
+// else's.
+func (c Caller) by(passedOn string) string {
+	if c.Kind == pki.KindNode && passedOn != "" && len(passedOn) <= longestName {
+		return passedOn
+	}
+	return c.Name
+}
+
+// behind is for whom a node asks, in the audit trail.
+func (c Caller) behind(passedOn string) string {
+	if by := c.by(passedOn); by != c.Name {
+		return fmt.Sprintf(" for %.80q", by)
+	}
+	return ""
+}
+
 // about says what is being done, for the audit trail.
 func (c Caller) about(format string, arguments ...any) {
 	if c.told != nil {

@@ -107,9 +107,9 @@ type Entrance interface {
 
 // Trail is the audit trail of this node.
 type Trail interface {
-	// Keep adds an entry. One of a refusal has the kind of caller that was refused, by which refusals
-	// are braked; of what was done it is empty.
-	Keep(e api.AuditEntry, refused limits.Kind)
+	// Keep adds an entry. One that may be left out where there are too many has the kind of caller
+	// whose it is; one that is kept whatever happens has none.
+	Keep(e api.AuditEntry, braked limits.Kind)
 	// Entries are at most so many entries behind a sequence number, and whether there are more.
 	Entries(after uint64, most int) (entries []api.AuditEntry, more bool, err error)
 }

@@ -18,13 +18,14 @@ func (s *Server) importVM(w http.ResponseWriter, r *http.Request, who Caller) er
 	if err := readJSON(r, &asked); err != nil {
 		return err
 	}
-	who.about("take VM %.100q in", asked.Title)
+	who.about("take VM %.100q in%s", asked.Title, who.behind(asked.By))
+	asked.By = who.by(asked.By)
 	ctx, cancel := context.WithTimeout(r.Context(), importLimit)
 	defer cancel()
 	var reply api.Reply
 	var err error
 	if asked.Node == "" || asked.Node == s.name {
-		reply, err = s.daemon.Import(ctx, asked, who.Name)
+		reply, err = s.daemon.Import(ctx, asked, asked.By)
 	} else {
 		address, known := s.daemon.Peers()[asked.Node]
 		if !known {

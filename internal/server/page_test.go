@@ -47,3 +47,27 @@ func TestRefusalsAreBrakedByKind(t *testing.T) {
 		}
 	}
 }
+
+// TestWhateverFailsIsBraked, and what is done by all but administrators as well.
+func TestWhateverFailsIsBraked(t *testing.T) {
+	f := newFake()
+	handler := f.serve().Handler()
+	for _, c := range []struct {
+		who  Caller
+		path string
+		body any
+		want limits.Kind
+	}{
+		{operator, api.PathRequests, "no request", limits.Users},
+		{rootUser, api.PathRequests, "no request", limits.Root},
+		{joiner, api.PathJoin, "no request", limits.Joiners},
+		{anybody, api.PathPage, api.PageRequest{}, limits.Users},
+		{rootUser, api.PathPage, api.PageRequest{}, ""},
+	} {
+		before := len(f.kept)
+		ask(t, handler, c.who, "POST", c.path, c.body)
+		if len(f.kept) != before+1 || f.brakes[before] != c.want {
+			t.Errorf("%+v at %s: %+v on the brakes %q, want %q", c.who, c.path, f.kept[before:], f.brakes[before:], c.want)
+		}
+	}
+}

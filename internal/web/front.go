@@ -32,9 +32,9 @@ type Options struct {
 	Admit func(channel pki.Channel, peer pki.Peer) error
 	// Answer passes a request on to the tools' interface, from a visitor at an address.
 	Answer func(w http.ResponseWriter, r *http.Request, who pki.Peer, from string)
-	// Keep adds an entry to the audit trail: of what was done, or of the refusal of a kind of caller,
-	// which is braked.
-	Keep func(entry api.AuditEntry, refused limits.Kind)
+	// Keep adds an entry to the audit trail. One that may be left out where there are too many has the
+	// kind of caller whose it is; one that is kept whatever happens has none.
+	Keep func(entry api.AuditEntry, braked limits.Kind)
 	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
 }

@@ -62,7 +62,8 @@ func (f *Front) login(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: cookie, Path: "/", Secure: true, HttpOnly: true,
 		SameSite: http.SameSiteStrictMode, MaxAge: int(longestVisit / time.Second)})
-	f.options.Keep(api.AuditEntry{Who: began.peer().String(), From: from, Act: "log in", Result: "ok"}, "")
+	f.options.Keep(api.AuditEntry{Who: began.peer().String(), From: from, Act: "log in", Result: api.ResultOK},
+		brakeOf(began))
 	lobby.Settle(r.Context(), kindOf(began), began.Name)
 	answer(w, http.StatusOK, f.tell(began))
 }
@@ -72,7 +73,8 @@ func (f *Front) logout(w http.ResponseWriter, r *http.Request, v *visit) {
 	f.visits.leave(v)
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", Secure: true, HttpOnly: true,
 		SameSite: http.SameSiteStrictMode, MaxAge: -1})
-	f.options.Keep(api.AuditEntry{Who: v.peer().String(), From: addressOf(r), Act: "log out", Result: "ok"}, "")
+	f.options.Keep(api.AuditEntry{Who: v.peer().String(), From: addressOf(r), Act: "log out", Result: api.ResultOK},
+		brakeOf(v))
 	answer(w, http.StatusOK, struct{}{})
 }
 
@@ -113,6 +115,14 @@ func (f *Front) visiting(next func(http.ResponseWriter, *http.Request, *visit)) 
 func kindOf(v *visit) limits.Kind {
 	if v.Role == pki.RoleAdmin {
 		return limits.Admins
+	}
+	return limits.Visitors
+}
+
+// brakeOf is on whose brake what a visitor does counts; an administrator's acts are never left out.
+func brakeOf(v *visit) limits.Kind {
+	if v.Role == pki.RoleAdmin {
+		return ""
 	}
 	return limits.Visitors
 }

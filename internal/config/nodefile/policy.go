@@ -1,10 +1,8 @@
 package nodefile
 
 import (
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -32,18 +30,17 @@ var powers = map[string]string{
 	"emulator":    "names the program that is run (<emulator>)",
 	"hostdev":     "hands a device of the host out (<hostdev>, or an interface of that type)",
 	"filesystem":  "hands a folder or memory of the host out (<filesystem>, <shmem>)",
-	"kernel":      "boots a file of the host (<kernel>, <initrd>, <dtb>)",
-	"chardev":     "connects a device to a file, a device or a port of the host",
-	"unconfined":  "takes the guest out of its confinement (<seclabel>)",
-	"file-disk":   "opens a file of the host as a disk",
+	"kernel":      "boots a file of the host (<kernel>, <initrd>, <dtb>, firmware that is no distribution's)",
+	"chardev":     "connects a device to a file, a device, a socket or a port of the host",
+	"unconfined":  "takes the guest out of its confinement, or chooses it (<seclabel>)",
+	"file-disk":   "opens a file of the host as a disk, or for what the guest's firmware or TPM keeps",
 	"block-disk":  "opens a device of the host as a disk",
+	other:         "has what is not known to stay within the guest",
 }
 
-const (
-	qemuNamespace = "http://libvirt.org/schemas/domain/qemu/1.0"
-	// deepestDefinition is far below what a domain's XML has.
-	deepestDefinition = 64
-)
+// other is the power of whatever the list of harmless things does not have: what a newer libvirt
+// understands and this list does not must not pass for harmless.
+const other = "other"
 
 // Refuses says which power of a definition this policy does not allow; empty when there is none. A
 // definition that cannot be read is refused.
@@ -60,79 +57,22 @@ func (p DefinitionPolicy) Refuses(text string) string {
 	}
 	for _, power := range slices.Sorted(maps.Keys(found)) {
 		if !slices.Contains(p.Allow, power) {
-			return fmt.Sprintf("it %s, and this node's policy (definitions, in %s) does not allow %s",
-				powers[power], Path, power)
+			return fmt.Sprintf("it %s, here in %s, and this node's policy (definitions, in %s) does not allow %s",
+				powers[power], found[power], Path, power)
 		}
 	}
 	return ""
 }
 
-// powersOf finds the powers of a domain's XML.
-func powersOf(text string) (map[string]bool, error) {
-	found, depth := map[string]bool{}, 0
-	decoder := xml.NewDecoder(strings.NewReader(text))
-	for {
-		token, err := decoder.Token()
-		switch {
-		case errors.Is(err, io.EOF):
-			return found, nil
-		case err != nil:
-			return nil, err
-		}
-		switch element := token.(type) {
-		case xml.StartElement:
-			if depth++; depth > deepestDefinition {
-				return nil, errors.New("it is nested too deep")
-			}
-			if power := powerOf(element); power != "" {
-				found[power] = true
-			}
-		case xml.EndElement:
-			depth--
-		}
+// powersOf finds the powers of a domain's XML, and for each where it has it.
+func powersOf(text string) (map[string]string, error) {
+	domain, err := readDefinition(text)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// powerOf says what power an element gives.
-func powerOf(element xml.StartElement) string {
-	attributes := map[string]string{}
-	for _, attribute := range element.Attr {
-		attributes[attribute.Name.Local] = attribute.Value
-	}
-	kind := attributes["type"]
-	if element.Name.Space == qemuNamespace {
-		return "commandline"
-	}
-	switch element.Name.Local {
-	case "emulator":
-		return "emulator"
-	case "hostdev":
-		return "hostdev"
-	case "interface":
-		if kind == "hostdev" {
-			return "hostdev"
-		}
-	case "filesystem", "shmem":
-		return "filesystem"
-	case "kernel", "initrd", "dtb":
-		return "kernel"
-	case "serial", "parallel", "console", "channel", "redirdev", "smartcard":
-		if slices.Contains([]string{"file", "pipe", "dev", "tcp", "udp"}, kind) {
-			return "chardev"
-		}
-	case "seclabel":
-		if kind == "none" || attributes["relabel"] == "no" {
-			return "unconfined"
-		}
-	case "disk":
-		if kind == "file" || kind == "dir" {
-			return "file-disk"
-		}
-		if kind == "block" {
-			return "block-disk"
-		}
-	}
-	return ""
+	found := findings{}
+	found.look(domain, "domain")
+	return found, nil
 }
 
 // definitionPolicy reads the policy of a node's own file.

@@ -195,8 +195,8 @@ var ports = []Mutant{
 	{
 		Name: "one-brake-for-all-refusals", Law: "L10",
 		Broken: "whoever knocks at the page hides what a stolen certificate is refused",
-		Edits: []Edit{{"internal/daemon/trail.go", "cmp.Or(d.trail.refusals[refused], d.trail",
-			"cmp.Or(d.trail.refusals[limits.Strangers], d.trail"}},
+		Edits: []Edit{{"internal/daemon/trail.go", "kind, person := string(braked)+\" refused\"",
+			"kind, person := \"refused\""}},
 		Nets: first(tests("internal/daemon", "^TestAFloodOfOneKindHidesNoOther$")),
 	},
 	{

@@ -7,6 +7,12 @@ const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/daemon
 // for a node or mute it.
 var keys = []Mutant{
 	{
+		Name: "arguments-tell-secrets", Law: "L10", Broken: "a secret is taken in as an argument of an alert's program",
+		Edits: []Edit{{"internal/config/alert.go", "\t\t\tif !fence.HoldsSecret(argument) || ",
+			"\t\t\tif fence.HoldsSecret(argument) || "}},
+		Nets: first(tests("internal/config", "^TestSecretsAreNoArguments$")),
+	},
+	{
 		Name: "one-key-for-all-pairs", Law: "L10",
 		Broken: "heartbeats of all pairs of nodes have one key, which a removed node keeps",
 		Edits: []Edit{{"internal/pki/pair.go", "hkdf.Key(sha256.New, shared, nil, info,",

@@ -263,6 +263,27 @@ var strangers = []Mutant{
 		Nets: first(tests("internal/daemon", "^TestTheTrailHasWhoDidWhat$")),
 	},
 	{
+		Name: "failing-fills-the-trail", Law: "L10", Broken: "requests that fail push what was done out of the audit trail",
+		Edits: []Edit{{"internal/server/audit.go", "\tif err == nil && (who.Role",
+			"\tif who.told != nil || (who.Role"}},
+		Nets: first(tests("internal/server", "^TestWhateverFailsIsBraked$")),
+	},
+	{
+		Name: "bobs-flood-hides-carol", Law: "L10", Broken: "what one person does hides what another does",
+		Edits: []Edit{{"internal/audit/brakes.go", "\tif person != \"\" {", "\tif person == \"-\" {"}},
+		Nets:  first(tests("internal/audit", "^TestBrakesTellPeopleApart$")),
+	},
+	{
+		Name: "passed-on-by-nobody", Law: "L10", Broken: "a VM is taken in by a node, and not by who asked for it elsewhere",
+		Edits: []Edit{{"internal/server/guests.go", "\tasked.By = who.by(asked.By)", "\tasked.By = who.Name"}},
+		Nets:  first(tests("internal/server", "^TestWhatIsPassedOnIsDoneInTheNameOfWhoAsked$")),
+	},
+	{
+		Name: "anybody-acts-as-anybody", Law: "L10", Broken: "whoever asks says in whose name it is done",
+		Edits: []Edit{{"internal/server/callers.go", "\tif c.Kind == pki.KindNode && passedOn", "\tif passedOn"}},
+		Nets:  first(tests("internal/server", "^TestWhatIsPassedOnIsDoneInTheNameOfWhoAsked$")),
+	},
+	{
 		Name: "programs-in-open-folders-run", Law: "L10",
 		Broken: "a program is run as root although anybody can put another in its place",
 		Edits: []Edit{{"internal/owned/owned.go",
@@ -298,6 +319,20 @@ var strangers = []Mutant{
 			"\tif why := d.options.Node.Definitions.Refuses(text); why != \"\" {",
 			"\tif why := d.options.Node.Definitions.Refuses(text); why == \"-\" {"}},
 		Nets: first(tests("internal/daemon", "^TestANodesPolicyForbidsDefinitions$")),
+	},
+	{
+		Name: "what-is-not-listed-is-harmless", Law: "L10", Broken: "a policy lets in what nobody thought of",
+		Edits: []Edit{{"internal/config/nodefile/harmless.go",
+			"\tf.add(other, e.String())\n}\n\nfunc (f findings) attributes",
+			"\t_ = other\n}\n\nfunc (f findings) attributes"}},
+		Nets: first(tests("internal/config/nodefile", "^TestWhatReachesAHostIsNeverHarmless$")),
+	},
+	{
+		Name: "definitions-say-what-they-mean", Law: "L10",
+		Broken: "a definition gives its elements attributes that the policy does not see",
+		Edits: []Edit{{"internal/config/nodefile/policy_xml.go",
+			"\t\tcase xml.Directive:\n\t\t\treturn nil, errors.New(\"it declares a type of its own\")\n", ""}},
+		Nets: first(tests("internal/config/nodefile", "^TestAPolicyReadsNoTypesOfItsOwn$")),
 	},
 	{
 		Name: "handshakes-without-end", Law: "L10",
