@@ -29,10 +29,7 @@ func (b *AddressBook) Address(node string) (string, bool) {
 	return address, known
 }
 
-func (b *AddressBook) set(self string, known membership.KeySource, root *cluster.State,
-	addresses map[string]string,
-) error {
-	roster := rosterOf(self, known, root)
+func (b *AddressBook) set(roster tunnel.Roster, addresses map[string]string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.addresses = addresses

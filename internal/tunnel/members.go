@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,6 +76,12 @@ func (m *Members) standing(peer pki.Peer) pki.Standing {
 		return pki.Standing{Kind: pki.StandingMember}
 	}
 	return pki.Standing{Kind: pki.StandingUnknown}
+}
+
+// isMembers reports whether a member is at an address.
+func (m *Members) isMembers(address netip.Addr) bool {
+	roster, _, err := m.roster.read()
+	return err == nil && slices.Contains(roster.Addresses, address)
 }
 
 // Dial implements Security.
@@ -143,6 +151,7 @@ func (m *Members) Listen(ctx context.Context, address string) (net.Listener, err
 		return nil, fmt.Errorf("listen for migrations: %w", err)
 	}
 	mux := pki.NewMux(raw, store, pki.Limits{}, m.logger)
+	mux.Known = m.isMembers
 	listener, err := mux.Protocol(Protocol, pki.ChannelTunnelData, pki.ChannelTunnelAPI)
 	if err != nil {
 		_ = raw.Close()
