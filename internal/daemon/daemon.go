@@ -209,6 +209,7 @@ func New(options Options) (*Daemon, error) {
 	if able, is := options.Agent.(agents.Revealing); is {
 		able.RevealBy(d.reveal)
 	}
+	options.Addresses.hear(d.refusedMove)
 	d.tools = d.newServer()
 	d.page = d.newPage(d.tools.Handler())
 	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates, Authorities: d.authorities})

@@ -13,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
 // mostRefusals is how many refusals of one kind of caller per window the audit trail has lines for;
@@ -51,16 +52,17 @@ func (d *Daemon) keepTrail(ctx context.Context) {
 	})
 }
 
-// keep adds to the trail and to the log. Of a refusal it is told whose.
+// keep adds to the trail and to the log. Of a refusal it is told whose; More of it are like it.
 func (d *Daemon) keep(e audit.Entry, refused limits.Kind) {
 	now := time.Now()
 	if refused != "" {
 		brake := cmp.Or(d.trail.refusals[refused], d.trail.refusals[limits.Strangers])
 		unsaid, tell := brake.Tell(now)
 		if !tell {
+			brake.More(e.More)
 			return
 		}
-		e.More = unsaid
+		e.More += unsaid
 	}
 	e.At = now
 	d.trail.Note(e)
@@ -72,6 +74,22 @@ func (d *Daemon) refusedPeer(remote, protocol string, reason error) {
 	d.noteKnock(remote, reason)
 	act := "connect for " + strconv.Quote(protocol)
 	d.keep(audit.Entry{Who: "somebody", From: remote, Act: act, Result: "refused: " + reason.Error()}, limits.Strangers)
+}
+
+// refusedMove is told by the forwarder of somebody who was sent away at the port of live moves.
+func (d *Daemon) refusedMove(r tunnel.Refusal) {
+	count := max(r.Count, 1)
+	who, kind := "somebody", limits.Strangers
+	if r.Node != "" {
+		who, kind = "node "+r.Node, limits.Nodes
+	}
+	switch r.Knock {
+	case tunnel.KnockBarred:
+		d.knocks.NoteMany(r.From, knocks.Barred, uint64(count), time.Now())
+	case tunnel.KnockUnknown:
+		d.knocks.NoteMany(r.From, knocks.Key, uint64(count), time.Now())
+	}
+	d.keep(audit.Entry{Who: who, From: r.From, Act: r.Act, Result: "refused: " + r.Reason, More: count - 1}, kind)
 }
 
 // refusedMonitor is told of somebody with a certificate who was not let read metrics.

@@ -18,6 +18,13 @@ type Quiet struct {
 	unsaid int
 }
 
+// More counts so many that are not told, beside one that Tell counted.
+func (q *Quiet) More(unsaid int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.unsaid += unsaid
+}
+
 // Tell reports whether a line may be written now, and how many were not written since the last
 // one that was.
 func (q *Quiet) Tell(now time.Time) (unsaid int, tell bool) {

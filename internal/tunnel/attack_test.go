@@ -278,7 +278,7 @@ func TestNoGuestGoesToWhoIsNoMember(t *testing.T) {
 			w.tell("node1", open)
 			// Whoever answers lets everybody in.
 			w.tell(label, Roster{Nodes: map[string]string{"node1": w.keys["node1"]}, Moves: open.Moves})
-			listener, err := w.security(label).Listen(t.Context(), freeAddress(t))
+			listener, err := w.security(label).Listen(t.Context(), freeAddress(t), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -363,7 +363,7 @@ func TestStrangersKeepNoMemberFromItsMove(t *testing.T) {
 		roster.Addresses = []netip.Addr{netip.MustParseAddr(address)}
 		w.tell("node1", roster)
 		w.tell("node2", roster)
-		listener, err := w.security("node1").Listen(t.Context(), freeAddress(t))
+		listener, err := w.security("node1").Listen(t.Context(), freeAddress(t), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

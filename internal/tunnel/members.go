@@ -141,7 +141,9 @@ func (m *Members) Guest(act string) string {
 
 // Listen implements Security. The listener ends when the node has another key: a process with the
 // new one takes its place.
-func (m *Members) Listen(ctx context.Context, address string) (net.Listener, error) {
+func (m *Members) Listen(ctx context.Context, address string, refused func(remote string, reason error)) (
+	net.Listener, error,
+) {
 	store, err := m.open()
 	if err != nil {
 		return nil, err
@@ -152,6 +154,9 @@ func (m *Members) Listen(ctx context.Context, address string) (net.Listener, err
 	}
 	mux := pki.NewMux(raw, store, pki.Limits{}, m.logger)
 	mux.Known = m.isMembers
+	if refused != nil {
+		mux.Refused = func(remote, _ string, reason error) { refused(remote, reason) }
+	}
 	listener, err := mux.Protocol(Protocol, pki.ChannelTunnelData, pki.ChannelTunnelAPI)
 	if err != nil {
 		_ = raw.Close()

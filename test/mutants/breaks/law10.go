@@ -344,6 +344,32 @@ var strangers = []Mutant{
 		Nets:  first(tests("internal/daemon", "^TestWhereMembersAreIsToldToThePorts$")),
 	},
 	{
+		Name: "moves-refused-without-a-trace", Law: "L10", Broken: "keys that 7441 sends away are in no audit trail",
+		Edits: []Edit{{"internal/tunnel/forwarder.go", "config.Listen, f.sentAway)", "config.Listen, nil)"}},
+		Nets:  first(tests("internal/tunnel", "^TestTheDaemonHearsWhomItsForwarderSentAway$")),
+	},
+	{
+		Name: "members-refused-without-a-trace", Law: "L10", Broken: "a member that reaches beyond its move is not told of",
+		Edits: []Edit{{tunnelTarget, "\tif err != nil && !what.dialed {\n", "\tif err != nil && what.dialed {\n"}},
+		Nets:  first(tests("internal/tunnel", "^TestTheDaemonHearsWhomItsForwarderSentAway$")),
+	},
+	{
+		Name: "knocks-hide-members-at-moves", Law: "L10", Broken: "strangers at 7441 hide what members are refused there",
+		Edits: []Edit{{"internal/tunnel/refusals.go", "\t\tif (r.waiting[i].Node == \"\") == (one.Node == \"\") {",
+			"\t\tif one.Count > 0 {"}},
+		Nets: first(tests("internal/tunnel", "^TestRefusalsThatWaitAreBounded$")),
+	},
+	{
+		Name: "strangers-fill-the-memory", Law: "L10", Broken: "who knocks at 7441 fills a file that lies in memory",
+		Edits: []Edit{{"internal/tunnel/forwarder.go", "shorten(f.config.logPath(),", "shorten(\"\","}},
+		Nets:  first(tests("internal/tunnel", "^TestTheLogOfAForwarderIsBounded$")),
+	},
+	{
+		Name: "refusals-lose-count", Law: "L10", Broken: "of a flood at 7441 the audit trail has too few",
+		Edits: []Edit{{"internal/daemon/trail.go", "\t\t\tbrake.More(e.More)\n", ""}},
+		Nets:  first(tests("internal/daemon", "^TestWhoIsRefusedAtThePortOfMovesIsKept$")),
+	},
+	{
 		Name: "knocks-without-a-bound", Law: "L10", Broken: "a stranger with many addresses fills the memory",
 		Edits: []Edit{{"internal/knocks/knocks.go", "\tif len(b.callers) < mostAddresses {",
 			"\tif len(b.callers) < 1<<20 {"}},
