@@ -49,7 +49,7 @@ func (testSecurity) Admit(net.Conn, string, string, bool) error { return nil }
 
 func (testSecurity) Guest(string) string { return os.Getenv("CLUSTERD_TEST_GUEST") }
 
-func (s testSecurity) Listen(_ context.Context, address string) (net.Listener, error) {
+func (s testSecurity) Listen(_ context.Context, address string, _ func(string, error)) (net.Listener, error) {
 	config, err := s.config()
 	if err != nil {
 		return nil, err

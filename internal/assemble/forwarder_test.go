@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
 // The forwarder listens where its daemon looks for it, whatever node.yaml says by then.
@@ -14,4 +16,17 @@ func TestAForwarderIsToldWhereToListen(t *testing.T) {
 	if i := slices.Index(argv, "--listen"); i < 0 || i+1 >= len(argv) || argv[i+1] != want {
 		t.Errorf("%q does not say %q", argv, want)
 	}
+}
+
+// TestForwarderAndDaemonHearOfEachOther: the one who the members are, the other who was refused.
+func TestForwarderAndDaemonHearOfEachOther(t *testing.T) {
+	book := &daemon.AddressBook{}
+	w := newWay(nodefile.Node{RunDir: t.TempDir()}, Self{}, book, nil)
+	if book.Changed == nil || w.config.Refused == nil {
+		t.Fatal("one of them hears nothing")
+	}
+	if err := book.Changed(tunnel.Roster{}); err != nil {
+		t.Error(err)
+	}
+	w.config.Refused(tunnel.Refusal{})
 }

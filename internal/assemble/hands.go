@@ -34,8 +34,7 @@ func newAgent(node nodefile.Node, self Self, logger *slog.Logger) (agents.Agent,
 		agent, err := withServices(agents.None{}, node, logger)
 		return agent, book, func() {}, err
 	}
-	way := &way{node: node, book: book, config: TunnelConfig(node, logger), argv: self.forwarder(node), logger: logger}
-	book.Changed = way.writeRoster
+	way := newWay(node, self, book, logger)
 	agent, err := vm.New(vm.Options{URI: node.Hypervisor, Node: node.Name, StateDir: filepath.Join(node.RunDir, "calls"),
 		Tunnel: way, QEMUUser: way.config.DataUID, Logger: logger})
 	if err != nil {

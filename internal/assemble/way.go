@@ -28,6 +28,13 @@ type way struct {
 	client *tunnel.Client
 }
 
+// newWay has the forwarder told what the daemon knows, and the daemon whom the forwarder refused.
+func newWay(node nodefile.Node, self Self, book *daemon.AddressBook, logger *slog.Logger) *way {
+	w := &way{node: node, book: book, config: TunnelConfig(node, logger), argv: self.forwarder(node), logger: logger}
+	book.Changed, w.config.Refused = w.writeRoster, book.Refused
+	return w
+}
+
 // forwarderWait bounds how long a migration waits for the forwarder process.
 const forwarderWait = 10 * time.Second
 

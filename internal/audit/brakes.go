@@ -49,7 +49,7 @@ func (t *tally) begin(now time.Time, lasts time.Duration) {
 }
 
 // Pass says whether an entry is written now, with the number of those like it that were left out
-// since the last one. Entries of one kind count together, and of a person apart from those of
+// since the last one, beside those that it tells of already. Entries of one kind count together, and of a person apart from those of
 // others of that kind while there are not too many; no person has no name.
 func (b *Brakes) Pass(kind, person string, e Entry) (passed Entry, written bool) {
 	b.mu.Lock()
@@ -58,11 +58,11 @@ func (b *Brakes) Pass(kind, person string, e Entry) (passed Entry, written bool)
 	on.window.begin(e.At, Window)
 	on.hour.begin(e.At, time.Hour)
 	if on.window.told >= MostOfWindow || on.hour.told >= MostOfHour {
-		on.left++
+		on.left += 1 + e.More
 		on.last = e
 		return e, false
 	}
-	e.More = on.left
+	e.More += on.left
 	on.told()
 	return e, true
 }

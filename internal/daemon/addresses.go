@@ -10,12 +10,14 @@ import (
 )
 
 // AddressBook tells the tunnel where the other nodes are, which keys they have,
-// and which migrations are under way; the daemon keeps it in line with the State.
+// and which migrations are under way; the daemon keeps it in line with the State. The way back it
+// tells the daemon whom the forwarder refused.
 type AddressBook struct {
 	mu        sync.Mutex
 	addresses map[string]string
 	roster    tunnel.Roster
 	told      bool
+	refused   func(tunnel.Refusal)
 	// Changed, if set, is called after each change; an error makes it be called
 	// again at the next look.
 	Changed func(tunnel.Roster) error
@@ -29,10 +31,27 @@ func (b *AddressBook) Address(node string) (string, bool) {
 	return address, known
 }
 
-func (b *AddressBook) set(self string, known membership.KeySource, root *cluster.State,
-	addresses map[string]string,
-) error {
-	roster := rosterOf(self, known, root)
+// Refused passes on whom the forwarder sent away. It does not block.
+func (b *AddressBook) Refused(one tunnel.Refusal) {
+	b.mu.Lock()
+	hear := b.refused
+	b.mu.Unlock()
+	if hear != nil {
+		hear(one)
+	}
+}
+
+// hear says who is told of refusals.
+func (b *AddressBook) hear(refused func(tunnel.Refusal)) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refused = refused
+}
+
+func (b *AddressBook) set(roster tunnel.Roster, addresses map[string]string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.addresses = addresses

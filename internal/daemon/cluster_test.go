@@ -52,6 +52,8 @@ type site struct {
 	began   time.Time
 	// asks: the daemons ask each other by their interfaces, where their links let them.
 	asks bool
+	// books are what forwarders are told by, where a test has some.
+	books map[string]*AddressBook
 	// pagers stand in for programs and addresses of alerts, one for each daemon that
 	// starts; nil where none are declared.
 	pagers func(node string) teller
@@ -263,7 +265,7 @@ func (s *site) build(name string) *Daemon {
 		Node: m.node, Folder: membership.Folder(m.node.DataDir), Logger: logger,
 		Host: Host{
 			Agent: m.hypervisor, Drivers: map[string]fence.Driver{"ipmi": bmc{s.world, name}},
-			ProbeKernel: s.world.probeKernel(name), Guard: guard,
+			ProbeKernel: s.world.probeKernel(name), Guard: guard, Addresses: s.books[name],
 			Uptime: func() time.Duration { return time.Since(s.began) + s.jumpOf(name) },
 		},
 		Links: &Links{Streams: s.network.Listen(addressOf(m.node.Address)),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/executor"
+	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/membership"
@@ -102,6 +104,10 @@ type Daemon struct {
 	keys      *membership.KeyBook
 	strangers *strangerQueue
 	mux       *pki.Mux
+	// homes are the addresses at which the other nodes are, and homesTold those that the forwarder
+	// knows; only keepLinks uses the second.
+	homes     *homes.Book
+	homesTold []netip.Addr
 	wire      *quorum.Wire
 	// shutWire is the log's where it is shut; nil otherwise.
 	shutWire *quorum.Wire
@@ -170,7 +176,7 @@ func New(options Options) (*Daemon, error) {
 	}
 	d.executor = executor.New(d.executorOptions())
 	d.metrics = metrics.New(d.measured)
-	d.book = &logBook{daemon: d}
+	d.book, d.homes = &logBook{daemon: d}, homes.New(nil, d.logger)
 	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
 		Logger: d.logger})
 	if d.boot, err = membership.BootID(options.Node); err != nil {
@@ -205,6 +211,7 @@ func New(options Options) (*Daemon, error) {
 	if able, is := options.Agent.(agents.Revealing); is {
 		able.RevealBy(d.reveal)
 	}
+	options.Addresses.hear(d.refusedMove)
 	d.tools = d.newServer()
 	d.page = d.newPage(d.tools.Handler())
 	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates, Authorities: d.authorities})

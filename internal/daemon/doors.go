@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -92,6 +93,8 @@ func (d *Daemon) keepLinks(ctx context.Context) {
 			d.linkPeers()
 			d.keepTiming()
 			d.leaveIfRemoved(root)
+		} else if !slices.Equal(d.homes.All(), d.homesTold) { // a name was found meanwhile
+			d.tellForwarder(d.peers())
 		}
 		d.keepGossip()
 		timer := time.NewTimer(membersEvery)

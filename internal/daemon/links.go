@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
@@ -59,9 +60,11 @@ func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 		return nil, fmt.Errorf("listen for the other nodes: %w", err)
 	}
 	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
-	d.mux.Refused, d.mux.Known = d.refusedPeer, d.isNodesAddress
+	d.mux.Refused, d.mux.Known = d.refusedPeer, d.homes.Has
 	if links != nil {
-		d.mux.Known = func(string) bool { return true } // its connections have no addresses
+		d.mux.Known = func(netip.Addr) bool { return true } // its connections have no addresses
+	} else {
+		d.work.Go(func() { d.homes.Run(ctx) })
 	}
 	// The others of its channels are stricter; which is meant comes with the first byte.
 	members, err := d.mux.Protocol(pki.ProtocolQuorum, pki.ChannelRaft)
@@ -115,15 +118,4 @@ func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
 		}
 	}
 	return pki.Dial(ctx, s.daemon.store, address, want, pki.ProtocolQuorum, pki.ChannelRaft)
-}
-
-// isNodesAddress reports whether a node is known at an IP address.
-func (d *Daemon) isNodesAddress(address string) bool {
-	for _, known := range d.peers() {
-		host, _, err := net.SplitHostPort(known)
-		if err == nil && host == address {
-			return true
-		}
-	}
-	return false
 }

@@ -73,14 +73,16 @@ func (d *Daemon) keepMembers(ctx context.Context) {
 
 func (d *Daemon) linkPeers() {
 	var links []quorum.Peer
-	var seeds []string
+	var seeds, hosts []string
 	peers, keys := d.peers(), d.keysOfPairs()
 	for _, node := range sortedNames(peers) {
 		address := peers[node]
+		hosts = append(hosts, hostOf(address))
 		beats := []string{membership.WithPort(address, d.options.Node.HeartbeatPort)}
 		links = append(links, quorum.Peer{ID: node, Beats: beats, Wire: address, Key: keys[node]})
 		seeds = append(seeds, membership.WithPort(address, d.options.Node.GossipPort))
 	}
+	d.homes.Set(hosts)
 	d.warnings.set("heartbeats", words(d.pulse.SetPeers(links)))
 	d.gossipSeeds = seeds
 	if d.gossip != nil {
@@ -88,14 +90,22 @@ func (d *Daemon) linkPeers() {
 			d.warnings.set("gossip", err.Error())
 		}
 	}
-	if d.options.Addresses != nil {
-		root := d.replica.Root()
-		problem := ""
-		if err := d.options.Addresses.set(d.name, d.knownKeys(root), root, peers); err != nil {
-			problem = "the forwarder was not told who is a member, and lets nobody new in: " + err.Error()
-		}
-		d.warnings.set("forwarder", problem)
+	d.tellForwarder(peers)
+}
+
+// tellForwarder tells who is a member, and where they are.
+func (d *Daemon) tellForwarder(peers map[string]string) {
+	if d.homesTold = d.homes.All(); d.options.Addresses == nil {
+		return
 	}
+	root := d.replica.Root()
+	roster := rosterOf(d.name, d.knownKeys(root), root)
+	roster.Addresses = d.homesTold
+	problem := ""
+	if err := d.options.Addresses.set(roster, peers); err != nil {
+		problem = "the forwarder was not told who is a member, and lets nobody new in: " + err.Error()
+	}
+	d.warnings.set("forwarder", problem)
 }
 
 // leaveIfRemoved stops the daemon of a node that was taken out of the cluster,

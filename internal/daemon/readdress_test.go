@@ -2,11 +2,14 @@ package daemon
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
 // at is the address that the leader's State records for a node, and whether that is in work.
@@ -33,6 +36,39 @@ func TestANodeThatComesBackUnderAnotherAddressIsFound(t *testing.T) {
 		})
 		if !s.tells(moved, "it asks from elsewhere:") {
 			t.Error("the timeline does not tell")
+		}
+	})
+}
+
+// TestWhereMembersAreIsToldToThePorts: to this daemon's own and to the forwarder's, as soon as the
+// State says it. A host name is looked up beside, which a simulated network does not do.
+func TestWhereMembersAreIsToldToThePorts(t *testing.T) {
+	inBubbleWith(t, true, func(s *site) {
+		moved := s.followers()[0]
+		var rosters sync.Map
+		for name := range s.members {
+			if name != moved {
+				s.kill(name)
+				s.books = map[string]*AddressBook{name: {Changed: func(roster tunnel.Roster) error {
+					rosters.Store(name, roster.Addresses)
+					return nil
+				}}}
+				s.start(name)
+			}
+		}
+		s.kill(moved)
+		s.members[moved].node.Address = "10.9.0.7"
+		s.start(moved)
+		want := netip.MustParseAddr("10.9.0.7")
+		for name := range s.members {
+			if name == moved {
+				continue
+			}
+			s.until(name+" knows the new address at its ports", func() bool {
+				told, _ := rosters.Load(name)
+				addresses, _ := told.([]netip.Addr)
+				return s.current(name).homes.Has(want) && slices.Contains(addresses, want)
+			})
 		}
 	})
 }

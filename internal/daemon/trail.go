@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/sleep"
+	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
 // trail is the daemon's audit trail, and the brakes on what is added to it: what failed counts by
@@ -79,6 +80,22 @@ func (d *Daemon) refusedPeer(remote, protocol string, reason error) {
 	d.noteKnock(remote, reason)
 	act := "connect for " + strconv.Quote(protocol)
 	d.keep(audit.Entry{Who: "somebody", From: remote, Act: act, Result: "refused: " + reason.Error()}, limits.Strangers)
+}
+
+// refusedMove is told by the forwarder of somebody who was sent away at the port of live moves.
+func (d *Daemon) refusedMove(r tunnel.Refusal) {
+	count := max(r.Count, 1)
+	who, kind := "somebody", limits.Strangers
+	if r.Node != "" {
+		who, kind = "node "+r.Node, limits.Nodes
+	}
+	switch r.Knock {
+	case tunnel.KnockBarred:
+		d.knocks.NoteMany(r.From, knocks.Barred, uint64(count), time.Now())
+	case tunnel.KnockUnknown:
+		d.knocks.NoteMany(r.From, knocks.Key, uint64(count), time.Now())
+	}
+	d.keep(audit.Entry{Who: who, From: r.From, Act: r.Act, Result: "refused: " + r.Reason, More: count - 1}, kind)
 }
 
 // refusedMonitor is told of somebody with a certificate who was not let read metrics.

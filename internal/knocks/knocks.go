@@ -87,10 +87,13 @@ func (c *caller) repeats() bool {
 	return all >= often && c.last.Sub(c.first) >= moment
 }
 
-// Note remembers one refusal. Where the book is full, the address that knocked least makes room,
-// and of those the one that has been quiet for longest: whoever comes from many addresses drives
-// out his own.
-func (b *Book) Note(remote string, kind Kind, now time.Time) {
+// Note remembers one refusal.
+func (b *Book) Note(remote string, kind Kind, now time.Time) { b.NoteMany(remote, kind, 1, now) }
+
+// NoteMany remembers so many refusals. Where the book is full, the address that knocked least makes
+// room, and of those the one that has been quiet for longest: whoever comes from many addresses
+// drives out his own.
+func (b *Book) NoteMany(remote string, kind Kind, count uint64, now time.Time) {
 	if kind < 0 || kind >= kinds {
 		return
 	}
@@ -109,7 +112,7 @@ func (b *Book) Note(remote string, kind Kind, now time.Time) {
 		c = &caller{from: from, first: now}
 		b.callers[from] = c
 	}
-	c.count[kind]++
+	c.count[kind] += count
 	c.last = now
 }
 

@@ -67,3 +67,12 @@ func (p *Pot[T]) Leave(holder string, one T) bool {
 
 // Count is how many places are taken.
 func (p *Pot[T]) Count() int { return p.count }
+
+// All are those who have a place, each holder's oldest first.
+func (p *Pot[T]) All() []T {
+	all := make([]T, 0, p.count)
+	for _, places := range p.holders {
+		all = append(all, places...)
+	}
+	return all
+}

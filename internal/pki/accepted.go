@@ -3,6 +3,8 @@ package pki
 import (
 	"crypto/tls"
 	"net"
+
+	"github.com/clusterd/clusterd/internal/limits"
 )
 
 // Conn is an accepted connection. It is not a bare *tls.Conn because net/http hangs up on one
@@ -25,13 +27,18 @@ type muxConn struct {
 	holder string // Whose place in its room it has; set with peer.
 	// What any of which was open to it; set with peer.
 	channels []Channel
+	// While its handshake is under way: whether it came from a node's address, among whom it is
+	// counted, and as whose.
+	fromNode bool
+	waiting  *limits.Pot[*muxConn]
+	caller   string
 }
 
 // Close may be called several times; the counts change once.
 func (connection *muxConn) Close() error {
 	mux := connection.mux
 	mux.mutex.Lock()
-	mux.forgetPending(connection)
+	mux.callers.forget(connection)
 	if _, isOpen := mux.open[connection]; isOpen {
 		delete(mux.open, connection)
 		mux.rooms[connection.peer.Kind].Leave(connection.holder, connection)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -18,10 +19,13 @@ import (
 type Limits struct {
 	// HandshakeTimeout ends a handshake that does not get on. Default 5 s.
 	HandshakeTimeout time.Duration
-	// Handshakes is how many may be under way. One more ends the oldest, never the newest: an
+	// Handshakes is how many may be under way from addresses that are no node's, and how many from
+	// one address. One more ends the oldest of the address that has most, never the newest: an
 	// honest peer is through in milliseconds, so the oldest is the silent one, and silence must not
 	// lock others out. Default 64.
 	Handshakes int
+	// NodeHandshakes is how many may be under way from addresses of nodes. Default 512.
+	NodeHandshakes int
 	// Joiners is how many connections without a certificate may be open, and PerAddress how many of
 	// them from one address: few, because nobody vouches for them. The oldest makes room for the
 	// newest. Defaults 16 and 8.
@@ -44,7 +48,8 @@ func (limits Limits) withDefaults() Limits {
 		value       *int
 		replacement int
 	}{
-		{&limits.Handshakes, 64}, {&limits.Queue, 64}, {&limits.Joiners, 16}, {&limits.PerAddress, 8},
+		{&limits.Handshakes, 64}, {&limits.NodeHandshakes, 512}, {&limits.Queue, 64},
+		{&limits.Joiners, 16}, {&limits.PerAddress, 8},
 		{&limits.Clients, 128}, {&limits.PerClient, 16}, {&limits.Nodes, 2048}, {&limits.PerNode, 256},
 	} {
 		if *field.value <= 0 {
@@ -80,15 +85,16 @@ type Mux struct {
 	mutex     sync.Mutex
 	closed    bool
 	protocols map[string]*protocolListener
-	pending   []*muxConn            // Handshakes under way, oldest first.
+	callers   callers
 	open      map[*muxConn]struct{} // Verified and not closed.
 	rooms     map[Kind]*limits.Pot[*muxConn]
 	pace      limits.Pace
 	quiet     map[string]*limits.Quiet // Lines about strangers, by what they are about.
 
-	// Known, if set before Run, reports whether an address is a node's. From other addresses strangers
-	// may begin only so many handshakes a second, since each costs this machine some work.
-	Known func(address string) bool
+	// Known, if set before Run, reports whether an address is a node's, beside those that nodes have
+	// come from. From other addresses strangers may begin only so many handshakes a second, since
+	// each costs this machine some work. It is asked of each connection, and must not block.
+	Known func(address netip.Addr) bool
 	// Refused, if set before Run, is told of each peer that was sent away, and why. It must not block.
 	Refused func(remote, protocol string, reason error)
 }
@@ -102,7 +108,7 @@ func NewMux(listener net.Listener, store *Store, bounds Limits, log *slog.Logger
 	return &Mux{
 		listener: listener, store: store, limits: bounds, log: log,
 		protocols: make(map[string]*protocolListener), open: make(map[*muxConn]struct{}),
-		rooms: roomsOf(bounds), quiet: quietLines(), pace: strangersPace(),
+		callers: newCallers(bounds), rooms: roomsOf(bounds), quiet: quietLines(), pace: strangersPace(),
 	}
 }
 
@@ -187,6 +193,7 @@ func (mux *Mux) Disconnect(pick func(Peer) bool) int {
 // the keys. The Trust's functions must not call the Mux.
 func (mux *Mux) Recheck() int {
 	mux.mutex.Lock()
+	mux.callers.unlearn(mux.store)
 	var refused []*muxConn
 	for connection := range mux.open {
 		if mux.store.admitAny(connection.channels, Accepting, connection.peer) != nil {
@@ -202,17 +209,14 @@ func (mux *Mux) Recheck() int {
 
 // begin never blocks: Run must be free for the next peer.
 func (mux *Mux) begin(raw net.Conn) {
-	if mux.tooOften(raw.RemoteAddr()) {
+	fromNode := mux.isNodes(raw.RemoteAddr())
+	if !fromNode && mux.tooOften(raw.RemoteAddr()) {
 		raw.Close()
 		return
 	}
-	connection := &muxConn{Conn: raw, mux: mux}
+	connection := &muxConn{Conn: raw, mux: mux, fromNode: fromNode}
 	mux.mutex.Lock()
-	var oldest *muxConn
-	if len(mux.pending) >= mux.limits.Handshakes {
-		oldest, mux.pending = mux.pending[0], mux.pending[1:]
-	}
-	mux.pending = append(mux.pending, connection)
+	oldest := mux.callers.wait(connection)
 	mux.mutex.Unlock()
 	if oldest != nil {
 		oldest.Close()
@@ -243,6 +247,9 @@ func (mux *Mux) handshake(connection *muxConn) {
 		// Its removal may have come between the verification and now, and Recheck have looked
 		// before the connection was counted.
 		err = mux.store.admitAny(connection.channels, Accepting, peer)
+	}
+	if err == nil && peer.Kind == KindNode {
+		mux.learn(connection, secured.ConnectionState())
 	}
 	if err == nil {
 		err = mux.deliver(secured, peer, protocol)
@@ -275,7 +282,7 @@ func (mux *Mux) admit(connection *muxConn, peer Peer, protocol string) error {
 	if err := mux.store.admitAny(listener.channels, Accepting, peer); err != nil {
 		return fmt.Errorf("protocol %s: %w", protocol, err)
 	}
-	if !mux.forgetPending(connection) {
+	if !mux.callers.forget(connection) {
 		return fmt.Errorf("%w: too many handshakes were under way", ErrBusy)
 	}
 	connection.channels = listener.channels
@@ -337,7 +344,7 @@ func (mux *Mux) shut() {
 	mux.listener.Close()
 	mux.mutex.Lock()
 	mux.closed = true
-	pending := slices.Clone(mux.pending)
+	pending := mux.callers.all()
 	var listeners []*protocolListener
 	for _, listener := range mux.protocols {
 		listeners = append(listeners, listener)
@@ -350,14 +357,4 @@ func (mux *Mux) shut() {
 		listener.Close()
 	}
 	mux.workers.Wait()
-}
-
-// forgetPending says whether the handshake was still counted. The caller holds the mutex.
-func (mux *Mux) forgetPending(connection *muxConn) bool {
-	position := slices.Index(mux.pending, connection)
-	if position < 0 {
-		return false
-	}
-	mux.pending = slices.Delete(mux.pending, position, position+1)
-	return true
 }

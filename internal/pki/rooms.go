@@ -31,31 +31,6 @@ func holderOf(peer Peer, remote net.Addr) string {
 
 func network(remote net.Addr) string { return limits.Network(remote.String()) }
 
-// Handshakes that strangers may make from one address: on average a second, and at once.
-const (
-	strangersRate  = 20
-	strangersBurst = 60
-)
-
-func strangersPace() limits.Pace {
-	return limits.Pace{Rate: strangersRate, Burst: strangersBurst, Holders: 4096, Most: 5 * time.Second}
-}
-
-// tooOften reports whether strangers at an address have made so many handshakes that the next
-// one is not begun. Nodes are never counted, and no stranger at a node's address can keep that
-// node out.
-func (mux *Mux) tooOften(remote net.Addr) bool {
-	from := network(remote)
-	if !mux.pace.Overdrawn(from, time.Now()) || mux.Known != nil && mux.Known(from) {
-		return false
-	}
-	mux.tell(tooManyHandshakes, "from", from)
-	return true
-}
-
-// charge counts a handshake of somebody who turned out to be no node.
-func (mux *Mux) charge(remote net.Addr) { mux.pace.Wait(network(remote), time.Now()) }
-
 // giveRoom counts a connection among the open ones of its kind. A stranger for whom there is no
 // place pushes the oldest one out; a node is told that there is none. The caller holds the mutex.
 func (mux *Mux) giveRoom(connection *muxConn, peer Peer) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,7 +115,7 @@ func TestStrangersBeginOnlySoManyHandshakes(t *testing.T) {
 	}
 	mux := NewMux(listener, NewStore(newMember(t, ca, "node1", noon), trust), Limits{}, nil)
 	var known atomic.Bool
-	mux.Known = func(string) bool { return known.Load() }
+	mux.Known = func(netip.Addr) bool { return known.Load() }
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- mux.Run(ctx) }()

@@ -252,6 +252,19 @@ func tail(path string) string {
 	return strings.TrimSpace(string(text))
 }
 
+// hearRefusals passes on whom the forwarder sent away, as far as there is time; the rest waits.
+func (c *Client) hearRefusals(ctx context.Context) {
+	for range 1 + 2*mostRefusals/refusalsAtOnce {
+		got, err := c.ask(ctx, request{Op: "refusals"})
+		if err != nil || len(got.Refusals) == 0 {
+			return // a forwarder that went took them along; its log had them
+		}
+		for _, one := range got.Refusals {
+			c.config.Refused(one)
+		}
+	}
+}
+
 // keep has a forwarder running also when nothing migrates from here, because
 // other nodes migrate to here.
 func (c *Client) keep() {
@@ -267,6 +280,8 @@ func (c *Client) keep() {
 		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 		if _, err := c.Status(ctx); err != nil {
 			c.config.Logger.Warn("the forwarder of migrations is not running and could not be started", "error", err)
+		} else if c.config.Refused != nil {
+			c.hearRefusals(ctx)
 		}
 		cancel()
 	}

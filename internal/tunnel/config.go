@@ -19,8 +19,9 @@ type Security interface {
 	// Dial connects to the named node at an address, mutually authenticated.
 	Dial(ctx context.Context, node, address string) (net.Conn, error)
 	// Listen accepts connections of verified nodes of this cluster, and of
-	// nobody else: not of joiners, not of command-line clients.
-	Listen(ctx context.Context, address string) (net.Listener, error)
+	// nobody else: not of joiners, not of command-line clients. If set, refused is told of each that
+	// is sent away, and why; it does not block.
+	Listen(ctx context.Context, address string, refused func(remote string, reason error)) (net.Listener, error)
 	// Admit says whether such a connection may carry a stream of that kind for
 	// an act: nil, or why not, which is ErrNotExpected when no open migration
 	// asks for it. It is asked again while the stream is open.
@@ -45,10 +46,15 @@ type Config struct {
 	// Security is required by RunForwarder only.
 	Security Security
 	Logger   *slog.Logger
+	// Refused, if set, is told by the daemon's Client of whom the forwarder sent away. It must not
+	// block.
+	Refused func(Refusal)
 
 	// Limits; zero takes the default.
 	MaxStreams int
 	MaxRoutes  int
+	// LogBytes is how long forward.log may grow before it begins anew.
+	LogBytes int
 	// IdleStream closes a stream on which nothing flowed.
 	IdleStream time.Duration
 	// IdleProcess ends a forwarder without daemon and streams.
@@ -84,6 +90,7 @@ func (c Config) withDefaults() Config {
 	}
 	setInt(&c.MaxStreams, 256)
 	setInt(&c.MaxRoutes, 64)
+	setInt(&c.LogBytes, 1<<20)
 	set(&c.IdleStream, 5*time.Minute)
 	set(&c.IdleProcess, 10*time.Minute)
 	set(&c.Drain, 80*time.Second) // Below systemd's 90 s.

@@ -8,13 +8,13 @@ import (
 
 // Version of the control protocol; a daemon that speaks another one, or has another address,
 // retires the running forwarder and starts its own.
-const Version = 2
+const Version = 3
 
 const controlLimit = 16 << 10
 
 // request is one line of the daemon; reply is the forwarder's answer.
 type request struct {
-	Op      string `json:"op"` // hello, open, release, retire
+	Op      string `json:"op"` // hello, open, release, refusals, retire
 	Version int    `json:"version,omitempty"`
 	Act     string `json:"act,omitempty"`
 	Node    string `json:"node,omitempty"`
@@ -26,6 +26,8 @@ type reply struct {
 	Version int    `json:"version,omitempty"`
 	Route   Route  `json:"route"`
 	Status  Status `json:"status"`
+	// Refusals are the oldest of those that wait; they wait no longer then.
+	Refusals []Refusal `json:"refusals,omitempty"`
 }
 
 // Status is what a forwarder tells of itself.
@@ -109,6 +111,8 @@ func (f *forwarder) answer(asked request) reply {
 	case "release":
 		f.releaseRoute(asked.Act)
 		return reply{}
+	case "refusals":
+		return reply{Refusals: f.refusals.take()}
 	case "retire":
 		f.retired.Do(func() { close(f.retire) })
 		return reply{}

@@ -20,10 +20,14 @@ var ErrAlreadyRunning = errors.New("another forwarder is running")
 type forwarder struct {
 	config  Config
 	carried *streams
+	// refusals wait for a daemon.
+	refusals refusals
 
 	mu      sync.Mutex
 	routes  map[string]*openRoute
 	daemons int
+	// longLog: it was told that the log cannot be shortened.
+	longLog bool
 	// alone is since when no daemon has been connected.
 	alone time.Time
 	// retire ends the listening; closed once.
@@ -52,7 +56,7 @@ func RunForwarder(ctx context.Context, config Config) error {
 		return err
 	}
 	f.clearStale()
-	outside, err := config.Security.Listen(ctx, config.Listen)
+	outside, err := config.Security.Listen(ctx, config.Listen, f.sentAway)
 	if err != nil {
 		unlock()
 		return fmt.Errorf("listen for migrations at %s: %w", config.Listen, err)
@@ -186,6 +190,10 @@ const recheckEvery = 200 * time.Millisecond
 func (f *forwarder) recheck(now time.Time) {
 	if closed := f.carried.recheck(now, f.admit, f.config.AfterAct); closed > 0 {
 		f.config.Logger.Warn("streams that are no longer allowed were cut", "streams", closed)
+	}
+	if err := shorten(f.config.logPath(), int64(f.config.LogBytes)); err != nil && !f.longLog {
+		f.longLog = true // is told once, because telling it makes the log longer
+		f.config.Logger.Warn("the log of the forwarder grows", "error", err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,6 +78,12 @@ func (m *Members) standing(peer pki.Peer) pki.Standing {
 	return pki.Standing{Kind: pki.StandingUnknown}
 }
 
+// isMembers reports whether a member is at an address.
+func (m *Members) isMembers(address netip.Addr) bool {
+	roster, _, err := m.roster.read()
+	return err == nil && slices.Contains(roster.Addresses, address)
+}
+
 // Dial implements Security.
 func (m *Members) Dial(ctx context.Context, node, address string) (net.Conn, error) {
 	store, err := m.open()
@@ -133,7 +141,9 @@ func (m *Members) Guest(act string) string {
 
 // Listen implements Security. The listener ends when the node has another key: a process with the
 // new one takes its place.
-func (m *Members) Listen(ctx context.Context, address string) (net.Listener, error) {
+func (m *Members) Listen(ctx context.Context, address string, refused func(remote string, reason error)) (
+	net.Listener, error,
+) {
 	store, err := m.open()
 	if err != nil {
 		return nil, err
@@ -143,6 +153,10 @@ func (m *Members) Listen(ctx context.Context, address string) (net.Listener, err
 		return nil, fmt.Errorf("listen for migrations: %w", err)
 	}
 	mux := pki.NewMux(raw, store, pki.Limits{}, m.logger)
+	mux.Known = m.isMembers
+	if refused != nil {
+		mux.Refused = func(remote, _ string, reason error) { refused(remote, reason) }
+	}
 	listener, err := mux.Protocol(Protocol, pki.ChannelTunnelData, pki.ChannelTunnelAPI)
 	if err != nil {
 		_ = raw.Close()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,8 @@ type Roster struct {
 	Moves   []Move               `json:"moves,omitempty"`
 	// Authorities are the certificates of those that are believed.
 	Authorities []string `json:"authorities,omitempty"`
+	// Addresses are those at which the members are: who comes from one is kept out by no crowd.
+	Addresses []netip.Addr `json:"addresses,omitempty"`
 }
 
 // Move is an open migration.

@@ -48,7 +48,7 @@ func TestBothEndsOfAMembersConnectionRunOnTCP(t *testing.T) {
 	w, _, roster := attacked(t)
 	w.tell("node2", roster)
 	address := freeAddress(t)
-	listener, err := w.security("node1").Listen(t.Context(), address)
+	listener, err := w.security("node1").Listen(t.Context(), address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

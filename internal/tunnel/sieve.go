@@ -24,6 +24,8 @@ type sieve struct {
 	data   string
 	own    bool
 	logger *slog.Logger
+	// heldBack, if set, is told at the end of the first call that was held back, and of how many were.
+	heldBack func(first error, count int)
 	// underWay: a guest's arrival was prepared and has not been finished.
 	underWay atomic.Bool
 	// over: the migration is over, and its guest is left alone from now on.
@@ -71,6 +73,9 @@ func (s *sieve) Close() error {
 	if refused > 0 {
 		s.logger.Warn("calls to libvirt that no migration makes were refused", "peer", s.RemoteAddr().String(), "guest",
 			s.guest, "calls", refused, "first", first)
+		if s.heldBack != nil {
+			s.heldBack(first, refused)
+		}
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -15,6 +16,14 @@ type permission func(ctx context.Context, what about) error
 // permit asks whether a stream is allowed now. Its migration may be a moment
 // away from being told here; nothing else is waited for.
 func (f *forwarder) permit(ctx context.Context, what about) error {
+	err := f.allows(ctx, what)
+	if err != nil && !what.dialed {
+		f.refused(what.remote, fmt.Sprintf("open a stream of kind %q for the move %q", what.kind, what.act), err, 1)
+	}
+	return err
+}
+
+func (f *forwarder) allows(ctx context.Context, what about) error {
 	if !what.dialed && f.deaf() {
 		return errors.New("clusterd does not run here, and nobody else knows who is expected")
 	}
@@ -73,6 +82,9 @@ func (f *forwarder) serve(ctx context.Context, conn net.Conn) error {
 	if head.Kind == kindAPI {
 		calls := newSieve(conn, f.config.Security.Guest(head.Act), f.config.Logger)
 		calls.data = f.config.dataPath(head.Act)
+		calls.heldBack = func(first error, count int) {
+			f.refused(conn, "call libvirt in the move "+strconv.Quote(head.Act), first, count)
+		}
 		from = calls
 	}
 	return f.carried.carry(from, local, about{remote: conn, kind: head.Kind, act: head.Act})

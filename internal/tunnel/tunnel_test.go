@@ -30,7 +30,7 @@ func (plainSecurity) Admit(net.Conn, string, string, bool) error { return nil }
 
 func (plainSecurity) Guest(string) string { return guest9 }
 
-func (plainSecurity) Listen(ctx context.Context, address string) (net.Listener, error) {
+func (plainSecurity) Listen(ctx context.Context, address string, _ func(string, error)) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 

@@ -182,6 +182,10 @@ var admitted = []Mutant{
 	},
 }
 
+const callersFile = "internal/pki/callers.go"
+
+func byPKITests(run string) []Net { return []Net{tests("internal/pki", "^"+run+"$")} }
+
 // strangers are breaks by which somebody who does not belong to the cluster, or may only look, gets
 // in the way of those who do.
 var strangers = []Mutant{
@@ -337,9 +341,68 @@ var strangers = []Mutant{
 	{
 		Name: "handshakes-without-end", Law: "L10",
 		Broken: "strangers at one address may begin as many handshakes as they like",
-		Edits: []Edit{{"internal/pki/rooms.go", "\tif !mux.pace.Overdrawn(from, time.Now()) || mux",
-			"\tif from != \"\" || mux"}},
+		Edits: []Edit{{callersFile, "\tif !mux.pace.Overdrawn(from, time.Now()) {",
+			"\tif !mux.pace.Overdrawn(from, time.Now()) || from != \"\" {"}},
 		Nets: first(tests("internal/pki", "^TestStrangersBeginOnlySoManyHandshakes$")),
+	},
+	{
+		Name: "neighbours-keep-nodes-out", Law: "L10",
+		Broken: "whoever uses up what strangers in a network may do keeps its nodes out",
+		Edits:  []Edit{{mux, "\tif !fromNode && mux.tooOften(", "\tif mux.tooOften("}},
+		Nets:   byPKITests("TestNobodyInItsNetworkKeepsANodeOut"),
+	},
+	{
+		Name: "silence-pushes-nodes-out", Law: "L10", Broken: "handshakes of strangers end those of nodes",
+		Edits: []Edit{{callersFile, "&c.nodes, address.String()", "&c.strangers, address.String()"}},
+		Nets:  byPKITests("TestSilentStrangersPushOutNoNode"),
+	},
+	{
+		Name: "nodes-have-one-address", Law: "L10",
+		Broken: "a node that dials from another address than the recorded one is held up like a stranger",
+		Edits:  []Edit{{mux, "\t\tmux.learn(connection, secured.ConnectionState())\n", ""}},
+		Nets:   byPKITests("TestWhereAMemberCameFromIsItsOwn"),
+	},
+	{
+		Name: "removed-nodes-keep-their-address", Law: "L10",
+		Broken: "whoever has the address of a node that was removed is held to nothing",
+		Edits:  []Edit{{mux, "\tmux.callers.unlearn(mux.store)\n", ""}},
+		Nets:   byPKITests("TestWhereAMemberCameFromIsItsOwn"),
+	},
+	{
+		Name: "crowds-keep-moves-out", Law: "L10", Broken: "strangers at a member's address keep its live moves out",
+		Edits: []Edit{{members, "\tmux.Known = m.isMembers\n", ""}},
+		Nets:  first(tests("internal/tunnel", "^TestStrangersKeepNoMemberFromItsMove$")),
+	},
+	{
+		Name: "forwarders-know-no-addresses", Law: "L10", Broken: "the forwarder is not told where the members are",
+		Edits: []Edit{{"internal/daemon/members.go", "\troster.Addresses = d.homesTold\n", ""}},
+		Nets:  first(tests("internal/daemon", "^TestWhereMembersAreIsToldToThePorts$")),
+	},
+	{
+		Name: "moves-refused-without-a-trace", Law: "L10", Broken: "keys that 7441 sends away are in no audit trail",
+		Edits: []Edit{{"internal/tunnel/forwarder.go", "config.Listen, f.sentAway)", "config.Listen, nil)"}},
+		Nets:  first(tests("internal/tunnel", "^TestTheDaemonHearsWhomItsForwarderSentAway$")),
+	},
+	{
+		Name: "members-refused-without-a-trace", Law: "L10", Broken: "a member that reaches beyond its move is not told of",
+		Edits: []Edit{{tunnelTarget, "\tif err != nil && !what.dialed {\n", "\tif err != nil && what.dialed {\n"}},
+		Nets:  first(tests("internal/tunnel", "^TestTheDaemonHearsWhomItsForwarderSentAway$")),
+	},
+	{
+		Name: "knocks-hide-members-at-moves", Law: "L10", Broken: "strangers at 7441 hide what members are refused there",
+		Edits: []Edit{{"internal/tunnel/refusals.go", "\t\tif (r.waiting[i].Node == \"\") == (one.Node == \"\") {",
+			"\t\tif one.Count > 0 {"}},
+		Nets: first(tests("internal/tunnel", "^TestRefusalsThatWaitAreBounded$")),
+	},
+	{
+		Name: "strangers-fill-the-memory", Law: "L10", Broken: "who knocks at 7441 fills a file that lies in memory",
+		Edits: []Edit{{"internal/tunnel/forwarder.go", "shorten(f.config.logPath(),", "shorten(\"\","}},
+		Nets:  first(tests("internal/tunnel", "^TestTheLogOfAForwarderIsBounded$")),
+	},
+	{
+		Name: "refusals-lose-count", Law: "L10", Broken: "of a flood at 7441 the audit trail has too few",
+		Edits: []Edit{{"internal/audit/brakes.go", "\t\ton.left += 1 + e.More\n", "\t\ton.left++\n"}},
+		Nets:  first(tests("internal/daemon", "^TestWhoIsRefusedAtThePortOfMovesIsKept$")),
 	},
 	{
 		Name: "knocks-without-a-bound", Law: "L10", Broken: "a stranger with many addresses fills the memory",
