@@ -42,6 +42,9 @@ func openTrail(folder membership.Folder, node string) (*trail, error) {
 }
 
 func (d *Daemon) keepTrail(ctx context.Context) {
+	if err := d.tellSteps(); err != nil {
+		d.logger.Warn("the audit trail does not have who stepped over entries of the log", "error", err)
+	}
 	d.trail.Run(ctx, func(err error) {
 		text := ""
 		if err != nil {
