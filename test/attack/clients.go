@@ -200,6 +200,27 @@ func (t *town) refusesDocument(ctx context.Context, node, text string) error {
 	return nil
 }
 
+// documents sends them to the nodes that keep their power, one at a time in all: what an
+// administrator makes one daemon compute costs a processor of that host, and here all share two.
+func documents(ctx context.Context, c crowdOf) error {
+	bombs := documentsThatExplode()
+	for ctx.Err() == nil {
+		for _, socket := range c.Sockets {
+			client, err := api.NewClient(api.Options{Socket: socket})
+			if err != nil {
+				return err
+			}
+			for _, text := range bombs {
+				// What becomes of it is looked at elsewhere.
+				_, _ = client.ChangeConfig(ctx, api.ConfigChange{Text: text, DryRun: true})
+				rest(ctx, 20*time.Millisecond)
+			}
+			client.Close()
+		}
+	}
+	return nil
+}
+
 // changedProgram has alerts told by programs: one that is as it should be, which has to be run, and
 // then the same one while others may change it or put another in its place.
 func changedProgram(ctx context.Context, s *site) (err error) {

@@ -34,6 +34,7 @@ var crowds = []attack{
 	{"a local user makes login links without end", crowded(loudly("local links"), admitsVisitor)},
 	{"a viewer asks what if without end", crowded(loudly("what if"))},
 	{"a removed node sends signs of life in the name of the host that loses its power", hauntedTown},
+	{"an administrator sends documents that are bombs without end", crowded(loudly("documents"))},
 }
 
 // crowd makes a noise until the context ends, and returns an error where it ended before.
@@ -126,6 +127,7 @@ var noises = map[string]func(ctx context.Context, c crowdOf) error{
 	"handshakes": handshakes, "junk": junk,
 	"local slots": localSlots, "local memory": localMemory, "local reads": localReads, "local links": links,
 	"port slots": portSlots, "logins": logins, "streams": streams, "what if": whatIfs, "beats": beats,
+	"documents": documents,
 }
 
 // crowdOf is what a crowd knows of its victims.
