@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -295,13 +295,8 @@ func confirmDead(node nodefile.Node, dead []string) error {
 	return nil
 }
 
-// operator is who runs this tool, for the timeline.
-func operator() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return "somebody"
-}
+// operator is who runs this tool, for the timeline and the audit trail.
+func operator() string { return server.Person(int32(os.Getpid()), uint32(os.Geteuid())) }
 
 func clientCommand() *urfave.Command {
 	return &urfave.Command{

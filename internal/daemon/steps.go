@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clusterd/clusterd/internal/audit"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
@@ -22,6 +23,9 @@ import (
 const (
 	stuckFile = "stuck.json"
 	stepsFile = "steps.json"
+	// stepsToldFile is how many of the steps the audit trail has. It is a file of its own because
+	// `clusterd recover` may write the list at any time.
+	stepsToldFile = "steps-told.json"
 )
 
 // maxSteps bounds the list; who needs more needs another way out.
@@ -86,6 +90,31 @@ func (s *steps) met(entry quorum.Entry, why error) string {
 		text += "; it could not be noted: " + err.Error()
 	}
 	return text
+}
+
+// tellSteps puts into the audit trail whose word it was to step over an entry on this node: the
+// timeline, which is the same everywhere, cannot tell. The word was typed while no daemon ran.
+func (d *Daemon) tellSteps() error {
+	steps := d.replica.steps
+	if steps.folder == "" || len(steps.list) == 0 {
+		return nil
+	}
+	told, err := membership.ReadOptional[int](steps.folder, stepsToldFile)
+	if err != nil {
+		return err
+	}
+	from := 0
+	if told != nil {
+		from = max(0, min(*told, len(steps.list)))
+	}
+	if from == len(steps.list) {
+		return nil
+	}
+	for _, step := range steps.list[from:] {
+		d.keep(audit.Entry{Who: step.By, From: "this host", Result: "ok", Act: fmt.Sprintf("step over log entry %d (%s), "+
+			"by clusterd recover at %s", step.Index, step.Name, step.At.Format(time.RFC3339))}, "")
+	}
+	return steps.folder.Write(stepsToldFile, len(steps.list))
 }
 
 // StuckAt is the entry at which this node's daemon stopped itself last; nil if there is none.

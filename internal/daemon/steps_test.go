@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,32 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 	if states[0] != states[1] {
 		t.Errorf("the States differ:\n%s\n%s", states[0], states[1])
 	}
+}
+
+// TestTheTrailHasWhoSteppedOver: the timeline is the same on every member and names nobody, and
+// each member's own trail tells once whose word it was there.
+func TestTheTrailHasWhoSteppedOver(t *testing.T) {
+	inBubble(t, func(s *site) {
+		for name, by := range map[string]string{"node2": "alice as root", "node3": "bob as root"} {
+			s.kill(name)
+			folder := membership.Folder(s.members[name].node.DataDir)
+			step := Step{Index: 4_000_000, Name: "sha256 0123456789abcdef", By: by, At: time.Unix(1_000_000, 0).UTC()}
+			if err := folder.Write(stepsFile, []Step{step}); err != nil {
+				t.Fatal(err)
+			}
+			s.start(name)
+			s.restart(name)
+			var found []string
+			for _, e := range s.trail(name) {
+				if strings.HasPrefix(e.Act, "step over log entry 4000000 (sha256 0123456789abcdef)") {
+					found = append(found, e.Who)
+				}
+			}
+			if !slices.Equal(found, []string{by}) {
+				t.Errorf("the trail of %s names %q, want %q once", name, found, by)
+			}
+		}
+	})
 }
 
 // TestWhatCanBeAppliedIsNotSteppedOver: an operator's slip changes no State.

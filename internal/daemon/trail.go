@@ -35,6 +35,9 @@ func openTrail(folder membership.Folder, node string) (*trail, error) {
 }
 
 func (d *Daemon) keepTrail(ctx context.Context) {
+	if err := d.tellSteps(); err != nil {
+		d.logger.Warn("the audit trail does not have who stepped over entries of the log", "error", err)
+	}
 	var telling sync.WaitGroup
 	defer telling.Wait()
 	telling.Go(func() {

@@ -26,6 +26,7 @@ import (
 //	rejoin.json         a generation began without it: its log is set aside
 //	stuck.json          the log entry that could not be applied, and why
 //	steps.json          log entries that an operator steps over
+//	steps-told.json     how many of them the audit trail has
 //	log-held.json       how far its log goes, and what the others were heard to hold
 //	log-lost.json       it does not hold what it acknowledged: its log is set aside
 //	timing.json         the document's timing when the daemon ran last

@@ -1,7 +1,10 @@
 package pki
 
 import (
+	"bytes"
 	"crypto/x509"
+	"encoding/binary"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -45,6 +48,47 @@ func FuzzCertificateName(f *testing.F) {
 		if peer.Kind != KindNode && (peer.Kind != KindClient || !knownRole(peer.Role)) || peer.Fingerprint == "" ||
 			len(peer.Name) > 63 || strings.ContainsAny(peer.Name, "/\\ \n\x00\x1b") || strings.HasPrefix(peer.Name, ".") {
 			t.Errorf("%q was read as %#v", text, peer)
+		}
+	})
+}
+
+// FuzzGreeting reads what a port says first, which may be anybody's. Only a whole welcome is one,
+// no more is read than a greeting may have, and what is told of it stays short and on one line.
+func FuzzGreeting(f *testing.F) {
+	for code := range byte(verdictBusy) + 2 {
+		f.Add([]byte{code, 0, 4, 'w', 'h', 'y', '\n'})
+	}
+	f.Add([]byte{0, 0, 0, 'x'})
+	f.Add([]byte{1, 0, 9, 'c', 'u', 't'})
+	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+	f.Add(append([]byte{2, 2, 1}, make([]byte, greetingLimitBytes+1)...))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		source := bytes.NewReader(text)
+		err := readGreeting(source)
+		read := len(text) - source.Len()
+		if read > 3+greetingLimitBytes {
+			t.Errorf("%d bytes were read", read)
+		}
+		whole := len(text) >= 3 && read == 3+int(binary.BigEndian.Uint16(text[1:]))
+		if welcome := whole && verdict(text[0]) == verdictWelcome; welcome != (err == nil) {
+			t.Errorf("%q is welcome: %v, and was read as %v", text, welcome, err)
+		}
+		if err == nil {
+			return
+		}
+		refused, removed, busy := errors.Is(err, ErrRefused), errors.Is(err, ErrRemoved), errors.Is(err, ErrBusy)
+		if (refused || busy) != whole || refused && busy || removed && verdict(text[0]) != verdictRemoved {
+			t.Errorf("%q was read as %v", text, err)
+		}
+		if told := err.Error(); len(told) > 200+4*greetingLimitBytes || strings.ContainsAny(told, "\n\r\x1b") {
+			t.Errorf("told in %d bytes: %q", len(told), told)
+		}
+		if whole {
+			var again bytes.Buffer
+			if werr := writeGreeting(&again, verdictOf(err), string(text[3:read])); werr != nil ||
+				readGreeting(&again).Error() != err.Error() {
+				t.Errorf("%v is told on as another refusal (%v)", err, werr)
+			}
 		}
 	})
 }

@@ -121,14 +121,20 @@ func localCaller(conn *net.UnixConn, others pki.Role) Caller {
 		return who
 	}
 	who.Role, who.Holder = others, "uid "+strconv.FormatUint(uint64(credentials.Uid), 10)
-	who.Name = userName(credentials.Uid)
+	who.Name = Person(credentials.Pid, credentials.Uid)
 	if credentials.Uid == 0 || int(credentials.Uid) == os.Geteuid() {
 		who.Role, who.Reserved = pki.RoleAdmin, true
 	}
-	if login := loginOf(credentials.Pid, credentials.Uid); login != "" && login != who.Name {
-		who.Name = login + " as " + who.Name
-	}
 	return who
+}
+
+// Person names who is behind a process of a user: "root", "alice as root".
+func Person(pid int32, uid uint32) string {
+	name := userName(uid)
+	if login := loginOf(pid, uid); login != "" && login != name {
+		return login + " as " + name
+	}
+	return name
 }
 
 func userName(uid uint32) string {

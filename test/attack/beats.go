@@ -70,36 +70,53 @@ func (s *site) pairKey(own *pki.NodeKey, other string) ([]byte, error) {
 	return own.PairKey(theirs.Key.PublicKey(), s.disk.ClusterID, heartbeats)
 }
 
-// shower sends beats to the victim until the context ends, from an address that is the pretended
-// sender's; each comes again and again, with sequence numbers that grow, leap and fall back.
-func (s *site) shower(ctx context.Context, from string, keys [][]byte) error {
-	host, text, err := net.SplitHostPort(s.address(victim))
+// shower is beats to one node with so long a pause between two handfuls of them.
+type shower struct {
+	// From is the pretended sender, and At the target's port for the others.
+	From, To, At string
+	Keys         [][]byte
+	Pause        time.Duration
+}
+
+// send goes on until the context ends, from an address that is the pretended sender's; each beat
+// comes again and again, with sequence numbers that grow, leap and fall back.
+func (s shower) send(ctx context.Context) error {
+	target, err := heartbeatPort(s.At)
 	if err != nil {
 		return err
 	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		return err
-	}
-	own := &net.UDPAddr{IP: net.IPv4(127, 0, 0, strings.TrimPrefix(from, "node")[0]-'0')}
-	conn, err := net.DialUDP("udp", own, &net.UDPAddr{IP: net.ParseIP(host), Port: port + 2})
+	own := &net.UDPAddr{IP: net.IPv4(127, 0, 0, strings.TrimPrefix(s.From, "node")[0]-'0')}
+	conn, err := net.DialUDP("udp", own, target)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	for step := uint64(1); ctx.Err() == nil; step++ {
-		for _, key := range keys {
+		for _, key := range s.Keys {
 			for _, sequence := range []uint64{step, step << 32, math.MaxUint64 - step, 1} {
 				for _, answer := range []bool{false, true} {
-					made := beat{from: from, to: victim, answer: answer,
+					made := beat{from: s.From, to: s.To, answer: answer,
 						numbers: [11]uint64{7, step, 1 + step%3, sequence, 1, math.MaxUint64, math.MaxUint64}}
 					_, _ = conn.Write(made.encode(key)) // a port that is closed for a moment says so
 				}
 			}
 		}
-		rest(ctx, 2*time.Millisecond)
+		rest(ctx, s.Pause)
 	}
 	return nil
+}
+
+// heartbeatPort is where a node hears beats whose port for the others is known.
+func heartbeatPort(address string) (*net.UDPAddr, error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, err
+	}
+	return &net.UDPAddr{IP: net.ParseIP(host), Port: port + 2}, nil
 }
 
 // lastHeard is how long ago the victim heard each other node, by its own metrics.
@@ -138,7 +155,10 @@ func (s *site) under(ctx context.Context, from string, keys [][]byte, within tim
 	look func(heard map[string]time.Duration) (bool, error)) error {
 	ctx, stop := context.WithTimeout(ctx, within)
 	ended := make(chan error, 1)
-	go func() { ended <- s.shower(ctx, from, keys) }()
+	pause := 2 * time.Millisecond
+	go func() {
+		ended <- shower{From: from, To: victim, At: s.address(victim), Keys: keys, Pause: pause}.send(ctx)
+	}()
 	var err error
 	for enough := false; !enough && err == nil && ctx.Err() == nil; rest(ctx, 100*time.Millisecond) {
 		var heard map[string]time.Duration
@@ -216,7 +236,7 @@ func aliveBeats(ctx context.Context, s *site) error {
 	if err := s.StopDaemon(ctx, "node2"); err != nil {
 		return err
 	}
-	answered, err := s.answers("node2")
+	answered, hangUp, err := answers(s.address("node2"))
 	if err != nil {
 		return errors.Join(err, s.StartDaemon(ctx, "node2"))
 	}
@@ -228,26 +248,25 @@ func aliveBeats(ctx context.Context, s *site) error {
 	if err == nil && !noticed {
 		err = fmt.Errorf("the daemon of node2 has ended, and %s goes on hearing it", victim)
 	}
-	if err == nil && !answered() {
+	hangUp()
+	if read := <-answered; err == nil && !read {
 		err = fmt.Errorf("%s answered none of the beats with node2's own key: %w", victim, errUntried)
 	}
 	return errors.Join(err, s.StartDaemon(ctx, "node2"))
 }
 
-// answers listens in the place of a dead member. A beat with the right key that is not believed yet
-// is answered there with what it would have to echo: so the attacker's beats were read.
-func (s *site) answers(dead string) (heard func() bool, err error) {
-	host, text, err := net.SplitHostPort(s.address(dead))
+// answers listens in the place of a dead member, at its port for the others. A beat with the right
+// key that is not believed yet is answered there with what it would have to echo: so the attacker's
+// beats were read.
+// Once it hangs up it has heard one or none.
+func answers(address string) (heard <-chan bool, hangUp func(), err error) {
+	place, err := heartbeatPort(address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	port, err := strconv.Atoi(text)
+	conn, err := net.ListenUDP("udp", place)
 	if err != nil {
-		return nil, err
-	}
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(host), Port: port + 2})
-	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	found := make(chan bool, 1)
 	go func() {
@@ -260,8 +279,5 @@ func (s *site) answers(dead string) (heard func() bool, err error) {
 			}
 		}
 	}()
-	return func() bool {
-		conn.Close()
-		return <-found
-	}, nil
+	return found, func() { conn.Close() }, nil
 }

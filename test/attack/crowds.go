@@ -33,6 +33,8 @@ var crowds = []attack{
 	{"a viewer opens the page's stream without end", crowded(loudly("streams"), admitsVisitor)},
 	{"a local user makes login links without end", crowded(loudly("local links"), admitsVisitor)},
 	{"a viewer asks what if without end", crowded(loudly("what if"))},
+	{"a removed node sends signs of life in the name of the host that loses its power", hauntedTown},
+	{"an administrator sends documents that are bombs without end", crowded(loudly("documents"))},
 }
 
 // crowd makes a noise until the context ends, and returns an error where it ended before.
@@ -124,7 +126,8 @@ var noises = map[string]func(ctx context.Context, c crowdOf) error{
 	"viewer slots": viewerSlots, "viewer reads": viewerReads, "joiner slots": joinerSlots, "joiner memory": joinerMemory,
 	"handshakes": handshakes, "junk": junk,
 	"local slots": localSlots, "local memory": localMemory, "local reads": localReads, "local links": links,
-	"port slots": portSlots, "logins": logins, "streams": streams, "what if": whatIfs,
+	"port slots": portSlots, "logins": logins, "streams": streams, "what if": whatIfs, "beats": beats,
+	"documents": documents,
 }
 
 // crowdOf is what a crowd knows of its victims.
@@ -133,6 +136,8 @@ type crowdOf struct {
 	// certificate. Cookies are those of a viewer's visits.
 	Ports, Pages, Metrics, Sockets, Cookies map[string]string
 	Viewer                                  string
+	// Beats are those that are sent by somebody else in a member's name.
+	Beats []shower
 }
 
 // loudly lets a process of its own make a noise; as nobody where it is a local one, which needs

@@ -104,7 +104,7 @@ func bombs(ctx context.Context, s *site) error {
 		`{"node":` + strings.Repeat(`{"a":`, 3000),
 		"\x00\xff\xfe", "", "null", `{"tokenID":{"$ref":"/"}}`, `{"tokenID":"\ud800","secret":"\u0000"}`,
 	} {
-		code, answer, err := s.knock(ctx, []byte(body))
+		code, answer, err := knock(ctx, s.address(victim), []byte(body))
 		if err == nil && code/100 != 4 {
 			return fmt.Errorf("a body of %d bytes is answered %d %.200s", len(body), code, answer)
 		}
@@ -122,7 +122,7 @@ func guesses(ctx context.Context, s *site) error {
 			return err
 		}
 		short, cancel := context.WithTimeout(ctx, 3*time.Second)
-		code, answer, err := s.knock(short, body)
+		code, answer, err := knock(short, s.address(victim), body)
 		cancel()
 		if err != nil {
 			break // it knocked too often, and nobody answers any longer
@@ -149,9 +149,7 @@ func (s *site) hostile(ctx context.Context, change func(*api.JoinRequest) error)
 	if err != nil {
 		return err
 	}
-	asked := api.JoinRequest{TokenID: token.ID, Secret: base64.RawURLEncoding.EncodeToString(token.Secret()),
-		Address: "127.0.0.9:7440", HardwareUUID: "4c4c4544-0000-4000-8000-00000000dead", Version: "attack",
-		Level: cluster.CurrentLevel}
+	asked := machine(token, "127.0.0.9:7440")
 	if err := errors.Join(sign(&asked, key, "node9"), change(&asked)); err != nil {
 		return err
 	}
@@ -160,7 +158,7 @@ func (s *site) hostile(ctx context.Context, change func(*api.JoinRequest) error)
 		return err
 	}
 	pids := s.pids()
-	code, answer, err := s.knock(ctx, body)
+	code, answer, err := knock(ctx, s.address(victim), body)
 	if err != nil {
 		return fmt.Errorf("%w (%w)", errUntried, err)
 	}
@@ -176,6 +174,13 @@ func (s *site) hostile(ctx context.Context, change func(*api.JoinRequest) error)
 		return errors.New("an escape of a terminal stands in the answer or in the log as it was sent")
 	}
 	return errors.Join(s.sameProcesses(pids), s.sameMembers(ctx))
+}
+
+// machine is what one asks that wants to join, but for its certificate.
+func machine(token pki.Token, address string) api.JoinRequest {
+	return api.JoinRequest{TokenID: token.ID, Secret: base64.RawURLEncoding.EncodeToString(token.Secret()),
+		Address: address, HardwareUUID: "4c4c4544-0000-4000-8000-00000000dead", Version: "attack",
+		Level: cluster.CurrentLevel}
 }
 
 // token is a good one, which the attacker has from somewhere. Each is made at the same node and
@@ -205,9 +210,9 @@ func anybody() byte {
 	return byte(100 + knocked%100)
 }
 
-// knock sends one body to the victim's port as a machine without a certificate does.
-func (s *site) knock(ctx context.Context, body []byte) (code int, answer []byte, err error) {
-	raw, err := from(anybody()).DialContext(ctx, "tcp", s.address(victim))
+// knock sends one body to a node's port as a machine without a certificate does.
+func knock(ctx context.Context, address string, body []byte) (code int, answer []byte, err error) {
+	raw, err := from(anybody()).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return 0, nil, err
 	}

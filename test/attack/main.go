@@ -40,6 +40,7 @@ var stages = []struct {
 	{"machines join with a token, and lie", joiners},
 	{"a member forwards what no member could apply", poisoners},
 	{"crowds of strangers, and a host loses its power meanwhile", crowds},
+	{"people with a certificate go further than it lets them", clients},
 	{"the same on hosts of the lab, with a real libvirt", inLab},
 }
 

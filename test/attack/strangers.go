@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/pki"
@@ -39,6 +41,7 @@ var strangers = []attack{
 	{"another key under a member's name asks for the backup", func(ctx context.Context, s *site) error {
 		return s.forged(ctx, "node2", protocolAPI)
 	}},
+	{"another key under a member's name is dialled in that member's place", impostors},
 }
 
 // heldOpen wants each connection from before the removal to be cut. A connection that answers is
@@ -117,6 +120,73 @@ func revokedAdmin(ctx context.Context, s *site) error {
 		return errors.New("its connection lives on")
 	}
 	return s.refused(ctx, identity, protocolAPI, pki.ErrRemoved)
+}
+
+// impostors sit at a member's port while its daemon is down, and wait for the other member to dial:
+// with another key that the stolen authority signed for that name, and with the removed node's.
+// With the member's own key, which comes first, the call has to come through.
+func impostors(ctx context.Context, s *site) error {
+	own, err := pki.LoadIdentity(s.world.DataFolder("node2"))
+	if err != nil {
+		return err
+	}
+	forged, err := s.forge("node2", false)
+	if err != nil {
+		return err
+	}
+	if err := s.StopDaemon(ctx, "node2"); err != nil {
+		return err
+	}
+	believed, err := s.dialled(ctx, own)
+	if err == nil && !believed {
+		err = fmt.Errorf("%w: nobody dials node2", errUntried)
+	}
+	for what, identity := range map[string]*pki.Identity{"another key": forged, "the removed node's key": s.disk} {
+		if err != nil {
+			break
+		}
+		if believed, err = s.dialled(ctx, identity); err == nil && believed {
+			err = fmt.Errorf("%s talks with %s in node2's place", victim, what)
+		}
+	}
+	return errors.Join(err, s.StartDaemon(ctx, "node2"))
+}
+
+// dialled listens in node2's place and reports whether whoever dials first believes what he sees.
+// In TLS 1.3 the caller's last word of a handshake comes when he has looked at the certificate.
+func (s *site) dialled(ctx context.Context, identity *pki.Identity) (believed bool, err error) {
+	key, err := identity.Key.PEM()
+	if err != nil {
+		return false, err
+	}
+	certificate, err := tls.X509KeyPair(identity.ChainPEM(), key)
+	if err != nil {
+		return false, err
+	}
+	listener, err := net.Listen("tcp", s.address("node2"))
+	if err != nil {
+		return false, err
+	}
+	defer listener.Close()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	for {
+		raw, err := listener.Accept()
+		if err != nil {
+			return false, fmt.Errorf("%w: nobody dials node2: %w", errUntried, err)
+		}
+		conn := tls.Server(raw, &tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAnyClientCert,
+			Certificates: []tls.Certificate{certificate}, NextProtos: []string{protocolQuorum, protocolAPI}})
+		conn.SetDeadline(time.Now().Add(5 * time.Second))
+		err = conn.HandshakeContext(ctx)
+		conn.Close()
+		raw.Close()
+		// Who hung up before he said anything, or was slow, saw nothing.
+		if err == nil || strings.Contains(err.Error(), "remote error") {
+			return err == nil, nil
+		}
+	}
 }
 
 // told is what the tools' interface gives to whoever got in.

@@ -37,6 +37,8 @@ type town struct {
 	// pagePort is that of every node's page, and metrics where each serves those.
 	pagePort int
 	metrics  map[string]string
+	// haunting are beats with the keys of a node that was removed, once there was one.
+	haunting []shower
 }
 
 // town builds it for the first attack that needs it.
@@ -216,7 +218,7 @@ func (t *town) address(node string) string {
 // victims is what a crowd gets to know.
 func (t *town) victims(ctx context.Context) (crowdOf, error) {
 	c := crowdOf{Ports: map[string]string{}, Pages: map[string]string{}, Metrics: t.metrics, Sockets: map[string]string{},
-		Cookies: map[string]string{}, Viewer: t.viewer()}
+		Cookies: map[string]string{}, Viewer: t.viewer(), Beats: t.haunting}
 	for _, node := range t.Nodes() {
 		c.Ports[node], c.Pages[node] = t.address(node), t.page(node)
 		if node == lost {
