@@ -53,7 +53,7 @@ func openPort(t *testing.T, standing func(Peer) Standing, nodes ...string) *port
 		}
 		return false
 	}
-	came := echo(open(t, p.mux, "clusterd-raft"))
+	came := echo(open(t, p.mux, "clusterd-api", ChannelLook))
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {
@@ -99,7 +99,7 @@ func (p *port) dials(node *Identity, address string) error {
 	store := NewStore(node, Trust{Now: at(noon), Standing: everyone})
 	ctx, cancel := context.WithTimeout(p.t.Context(), 10*time.Second)
 	defer cancel()
-	conn, err := secure(ctx, raw, "clusterd-raft", store.ClientConfig("node1", "clusterd-raft"))
+	conn, err := secure(ctx, raw, "clusterd-api", store.ClientConfig("node1", "clusterd-api"))
 	if err == nil {
 		err = conn.Close()
 	}
@@ -109,44 +109,48 @@ func (p *port) dials(node *Identity, address string) error {
 // TestNobodyInItsNetworkKeepsANodeOut: of IPv6 a whole network has one account, which any machine
 // there uses up. A node has its place by its very address, and its neighbour has none by that.
 func TestNobodyInItsNetworkKeepsANodeOut(t *testing.T) {
-	p := openPort(t, everyone, "fd00::2", "10.0.0.2")
-	node := newMember(t, p.ca, "node2", noon)
-	p.crowd("fd00::bad")
-	if err := p.dials(node, "fd00::2"); err != nil {
-		t.Errorf("a stranger in its network keeps the node out: %v", err)
-	}
-	if p.dials(node, "fd00::3") == nil {
-		t.Error("an address beside the node's is held to nothing")
-	}
-	p.crowd("::ffff:10.0.0.2")
-	if err := p.dials(node, "::ffff:10.0.0.2"); err != nil {
-		t.Errorf("a user of its host keeps the node out: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := openPort(t, everyone, "fd00::2", "10.0.0.2")
+		node := newMember(t, p.ca, "node2", noon)
+		p.crowd("fd00::bad")
+		if err := p.dials(node, "fd00::2"); err != nil {
+			t.Errorf("a stranger in its network keeps the node out: %v", err)
+		}
+		if p.dials(node, "fd00::3") == nil {
+			t.Error("an address beside the node's is held to nothing")
+		}
+		p.crowd("::ffff:10.0.0.2")
+		if err := p.dials(node, "::ffff:10.0.0.2"); err != nil {
+			t.Errorf("a user of its host keeps the node out: %v", err)
+		}
+	})
 }
 
 // TestWhereAMemberCameFromIsItsOwn: also what its certificate says of its addresses, by which it
 // comes when its first network is down. Nobody is a neighbour of a node that was removed.
 func TestWhereAMemberCameFromIsItsOwn(t *testing.T) {
-	var standing atomic.Pointer[Standing]
-	standing.Store(&Standing{Kind: StandingMember})
-	p := openPort(t, func(Peer) Standing { return *standing.Load() })
-	node := newMember(t, p.ca, "node2", noon) // its certificate has 127.0.0.1 and ::1
-	if err := p.dials(node, "fd00::2"); err != nil {
-		t.Fatal(err)
-	}
-	for _, address := range []string{"fd00::2", "127.0.0.1", "::1"} {
-		p.crowd(address)
-		if err := p.dials(node, address); err != nil {
-			t.Errorf("strangers keep the member out at %s: %v", address, err)
+	synctest.Test(t, func(t *testing.T) {
+		var standing atomic.Pointer[Standing]
+		standing.Store(&Standing{Kind: StandingMember})
+		p := openPort(t, func(Peer) Standing { return *standing.Load() })
+		node := newMember(t, p.ca, "node2", noon) // its certificate has 127.0.0.1 and ::1
+		if err := p.dials(node, "fd00::2"); err != nil {
+			t.Fatal(err)
 		}
-	}
-	standing.Store(&Standing{Kind: StandingRemoved})
-	p.mux.Recheck()
-	standing.Store(&Standing{Kind: StandingMember})
-	p.crowd("fd00::2")
-	if p.dials(node, "fd00::2") == nil {
-		t.Error("the address of a node that was removed is held to nothing")
-	}
+		for _, address := range []string{"fd00::2", "127.0.0.1", "::1"} {
+			p.crowd(address)
+			if err := p.dials(node, address); err != nil {
+				t.Errorf("strangers keep the member out at %s: %v", address, err)
+			}
+		}
+		standing.Store(&Standing{Kind: StandingRemoved})
+		p.mux.Recheck()
+		standing.Store(&Standing{Kind: StandingMember})
+		p.crowd("fd00::2")
+		if p.dials(node, "fd00::2") == nil {
+			t.Error("the address of a node that was removed is held to nothing")
+		}
+	})
 }
 
 // TestAMemberHasOnlySoManyAddresses, however many it comes from; the newest are remembered.
@@ -189,8 +193,8 @@ func TestSilentStrangersPushOutNoNode(t *testing.T) {
 			t.Errorf("%d handshakes are under way", count)
 		}
 		node := newMember(t, p.ca, "node2", noon)
-		conn, err := secure(t.Context(), slow, "clusterd-raft",
-			NewStore(node, Trust{Now: at(noon), Standing: everyone}).ClientConfig("node1", "clusterd-raft"))
+		conn, err := secure(t.Context(), slow, "clusterd-api",
+			NewStore(node, Trust{Now: at(noon), Standing: everyone}).ClientConfig("node1", "clusterd-api"))
 		if err != nil {
 			t.Fatalf("the node's handshake was ended: %v", err)
 		}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -352,39 +351,6 @@ func TestWithoutItsDaemonAForwarderLetsNobodyIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
-}
-
-// TestStrangersKeepNoMemberFromItsMove: whoever makes handshakes without end at a member's address,
-// as any user of that host may, keeps the member out of nothing. At an address that is no member's
-// the next one is not begun.
-func TestStrangersKeepNoMemberFromItsMove(t *testing.T) {
-	for address, member := range map[string]bool{"127.0.0.1": true, "127.0.0.9": false} {
-		w, _, roster := attacked(t)
-		roster.Addresses = []netip.Addr{netip.MustParseAddr(address)}
-		w.tell("node1", roster)
-		w.tell("node2", roster)
-		listener, err := w.security("node1").Listen(t.Context(), freeAddress(t), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		for range 100 {
-			conn, err := net.Dial("tcp", listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, _ = conn.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
-			_, _ = io.Copy(io.Discard, conn)
-			_ = conn.Close()
-		}
-		conn, err := w.security("node2").Dial(t.Context(), "node1", listener.Addr().String())
-		if err == nil {
-			_ = conn.Close()
-		}
-		if (err == nil) != member {
-			t.Errorf("members are at %s, and one that comes from 127.0.0.1 ended with %v", address, err)
-		}
-	}
 }
 
 // hello9 is a call that each migration begins with, as libvirt sends it: the list of ways to log

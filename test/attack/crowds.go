@@ -26,6 +26,7 @@ var crowds = []attack{
 	{"machines without a certificate take all places of joiners", crowded(loudly("joiner slots"))},
 	{"machines without a certificate send bodies of 16 MiB", crowded(loudly("joiner memory"))},
 	{"strangers begin handshakes without end", crowded(loudly("handshakes"))},
+	{"users of the nodes' own hosts begin handshakes without end", crowded(loudly("next door"))},
 	{"strangers send junk to the ports of heartbeats and gossip", crowded(loudly("junk"))},
 	{"strangers take all connections of the page and of the metrics", crowded(loudly("port slots"), admitsVisitor,
 		answersMonitor)},
@@ -124,7 +125,7 @@ const (
 // claim to the processors, because a real crowd has machines of its own.
 var noises = map[string]func(ctx context.Context, c crowdOf) error{
 	"viewer slots": viewerSlots, "viewer reads": viewerReads, "joiner slots": joinerSlots, "joiner memory": joinerMemory,
-	"handshakes": handshakes, "junk": junk,
+	"handshakes": handshakes, "next door": nextDoor, "junk": junk,
 	"local slots": localSlots, "local memory": localMemory, "local reads": localReads, "local links": links,
 	"port slots": portSlots, "logins": logins, "streams": streams, "what if": whatIfs, "beats": beats,
 	"documents": documents,

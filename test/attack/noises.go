@@ -141,18 +141,26 @@ func (c crowdOf) joiners(ctx context.Context, count int, hold func(net.Conn)) er
 }
 
 // handshakes are begun with garbage, or with nothing.
-func handshakes(ctx context.Context, c crowdOf) error {
-	return everywhere(ctx, c.Ports, func(ctx context.Context, node string) error {
-		dial := func() (net.Conn, error) { return elsewhere.DialContext(ctx, "tcp", c.Ports[node]) }
-		var turn atomic.Int64
-		return openly(ctx, 40, dial, func(conn net.Conn) {
-			if turn.Add(1)%2 == 0 {
-				io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
-			}
-			conn.SetReadDeadline(time.Now().Add(time.Second))
-			conn.Read(make([]byte, 1))
+func handshakes(ctx context.Context, c crowdOf) error { return handshakesFrom(elsewhere)(ctx, c) }
+
+// nextDoor begins them at the address that the nodes' own connections come from: on the loopback
+// that is 127.0.0.1, whoever dials.
+func nextDoor(ctx context.Context, c crowdOf) error { return handshakesFrom(from(1))(ctx, c) }
+
+func handshakesFrom(host *net.Dialer) func(ctx context.Context, c crowdOf) error {
+	return func(ctx context.Context, c crowdOf) error {
+		return everywhere(ctx, c.Ports, func(ctx context.Context, node string) error {
+			dial := func() (net.Conn, error) { return host.DialContext(ctx, "tcp", c.Ports[node]) }
+			var turn atomic.Int64
+			return openly(ctx, 40, dial, func(conn net.Conn) {
+				if turn.Add(1)%2 == 0 {
+					io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
+				}
+				conn.SetReadDeadline(time.Now().Add(time.Second))
+				conn.Read(make([]byte, 1))
+			})
 		})
-	})
+	}
 }
 
 // junk is what no key made, for the ports of heartbeats and gossip, and streams of gossip that say

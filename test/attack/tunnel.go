@@ -34,6 +34,7 @@ var tunnelers = []attack{
 	}},
 	{"a member reaches for a hypervisor without a move that was ordered", unordered},
 	{"a member with a move that was ordered reaches for more than its guest", ordered},
+	{"strangers, and users of a member's host, crowd the port of live moves", crowdedMoves},
 }
 
 // forwarding is the process of the port of live moves, which a simulated node has none of: the real
@@ -43,8 +44,12 @@ type forwarding struct {
 	reached atomic.Int64
 	// heard are the bytes that came through.
 	heard atomic.Int64
-	stop  context.CancelFunc
-	ended chan error
+	// refused are those of whom a daemon is told that they were sent away.
+	refused atomic.Int64
+	// daemon stands in for the node's: without one nobody is let in.
+	daemon *tunnel.Client
+	stop   context.CancelFunc
+	ended  chan error
 }
 
 func (f *forwarding) roster() string { return filepath.Join(f.folder, "roster.json") }
@@ -53,8 +58,12 @@ func (f *forwarding) close() error {
 	if f == nil {
 		return nil
 	}
+	var problem error
+	if f.daemon != nil {
+		problem = f.daemon.Close()
+	}
 	f.stop()
-	return errors.Join(<-f.ended, os.RemoveAll(f.folder))
+	return errors.Join(problem, <-f.ended, os.RemoveAll(f.folder))
 }
 
 func (s *site) forward(ctx context.Context) error {
@@ -92,7 +101,12 @@ func (s *site) forward(ctx context.Context) error {
 		DataUID: os.Getuid(), DataGID: os.Getgid(), IntentWait: 200 * time.Millisecond, Drain: time.Second, Logger: quiet,
 		Security: tunnel.NewMembers(s.world.DataFolder(victim), f.roster(), quiet)}
 	go func() { f.ended <- tunnel.RunForwarder(ctx, config) }()
-	return nil
+	config.Refused = func(one tunnel.Refusal) { f.refused.Add(int64(one.Count)) }
+	for began := time.Now(); ; rest(ctx, 50*time.Millisecond) { // it comes up in a moment
+		if f.daemon, err = tunnel.Ensure(ctx, config, nil); err == nil || time.Since(began) > 5*time.Second {
+			return err
+		}
+	}
 }
 
 // tellForwarder writes what the victim's daemon knows of keys, as a daemon with a hypervisor does.
@@ -107,7 +121,7 @@ func (s *site) tellForwarder(ctx context.Context, moves []tunnel.Move) error {
 		return err
 	}
 	return tunnel.WriteRoster(s.forwarder.roster(), tunnel.Roster{Nodes: keys.Nodes, Next: keys.Next,
-		Removed: keys.Removed, Authorities: keys.Authorities, Moves: moves})
+		Removed: keys.Removed, Authorities: keys.Authorities, Moves: moves, Addresses: s.homes()})
 }
 
 func (s *site) tunnelAddress() string {
@@ -133,6 +147,7 @@ func (s *site) intoTunnel(ctx context.Context, identity *pki.Identity) (net.Conn
 
 // tunnelRefuses wants no connection, and for a reason.
 func (s *site) tunnelRefuses(ctx context.Context, identity *pki.Identity, reason error) error {
+	told := s.forwarder.refused.Load()
 	conn, err := s.intoTunnel(ctx, identity)
 	if err == nil {
 		conn.Close()
@@ -140,6 +155,11 @@ func (s *site) tunnelRefuses(ctx context.Context, identity *pki.Identity, reason
 	}
 	if !errors.Is(err, reason) {
 		return fmt.Errorf("it was refused, but not because it %w: %w", reason, err)
+	}
+	for began := time.Now(); s.forwarder.refused.Load() == told; rest(ctx, 50*time.Millisecond) {
+		if time.Since(began) > 5*time.Second {
+			return errors.New("it was refused, and nobody is told")
+		}
 	}
 	return s.unreached()
 }
