@@ -38,7 +38,8 @@ func TestAPolicyForbidsWhatItDoesNotAllow(t *testing.T) {
 	if why := (DefinitionPolicy{Declared: true}).Refuses(harmless); why != "" {
 		t.Errorf("a guest without powers is refused: %s", why)
 	}
-	for _, broken := range []string{"", "<domain><name>", strings.Repeat("<a>", 100)} {
+	for _, broken := range []string{"", "<domain><name>", strings.Repeat("<a>", 100),
+		"<domain>" + strings.Repeat("<a/>", mostElements) + "</domain>"} {
 		if why := (DefinitionPolicy{Declared: true}).Refuses(broken); !strings.Contains(why, "cannot be read") {
 			t.Errorf("%.40s: %q", broken, why)
 		}

@@ -10,8 +10,10 @@ import (
 
 const (
 	qemuNamespace = "http://libvirt.org/schemas/domain/qemu/1.0"
-	// deepestDefinition is far below what a domain's XML has.
+	// deepestDefinition and mostElements are far beyond what a domain's XML has. The door has to
+	// answer within seconds, and libvirt waits for it.
 	deepestDefinition = 64
+	mostElements      = 20_000
 )
 
 // element is one element of a definition.
@@ -28,7 +30,7 @@ type element struct {
 // types of its own, by which elements get attributes that are not written there, and instructions.
 func readDefinition(text string) (*element, error) {
 	top := &element{}
-	path := []*element{top}
+	path, elements := []*element{top}, 0
 	for decoder := xml.NewDecoder(strings.NewReader(text)); ; {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -48,6 +50,9 @@ func readDefinition(text string) (*element, error) {
 		case xml.StartElement:
 			if len(path) > deepestDefinition {
 				return nil, errors.New("it is nested too deep")
+			}
+			if elements++; elements > mostElements {
+				return nil, fmt.Errorf("it has more than %d elements", mostElements)
 			}
 			begun := begin(part)
 			above.inside = append(above.inside, begun)
