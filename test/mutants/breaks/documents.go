@@ -280,8 +280,8 @@ var imports = []Mutant{
 	{
 		Name: "import-maps-name-nobody-silently", Law: "L7",
 		Broken: "an entry of a host map that names no node is lost without a word",
-		Edits: []Edit{{"internal/importing/cib/stonith.go", "t.SayAll(cannot, about, \"%q names no node",
-			"t.SayAll(unneeded, about, \"%q names no node"}},
+		Edits: []Edit{{"internal/importing/cib/stonith.go",
+			"\t\t\tt.SayAll(cannot, about, \"%q names no node of the cluster; left out\", m.entry)\n", ""}},
 		Nets: byCIBTests("TestGolden"),
 	},
 	{
