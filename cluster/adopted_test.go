@@ -70,3 +70,25 @@ func TestWhatACopyWroteGoesIntoNoOlderStart(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsNotToStartByItselfRunsOnWhereItRuns: with autostart false a service is declared that
+// nobody may start. Where it runs it is taken in as one that is to run; where it is down it stays
+// down.
+func TestWhatIsNotToStartByItselfRunsOnWhereItRuns(t *testing.T) {
+	b := clustertest.NewBook(t, 3)
+	d := clustertest.Document("vm:up", "vm:down")
+	for name, spec := range d.Services {
+		spec.Autostart = false
+		d.Services[name] = spec
+	}
+	b.Must(clustertest.Configure(d, b.S.Config.Version))
+	b.Must(b.Looked("vm:up", "node2", resources.Running))
+	for _, node := range []string{"node1", "node2", "node3"} {
+		b.Must(b.Looked("vm:down", node, resources.Absent))
+	}
+	b.Is("vm:up", resources.Started, "node2", "node1", "node2", "node3")
+	b.Is("vm:down", resources.Disabled, "")
+	if up, down := b.Service("vm:up").Enabled, b.Service("vm:down").Enabled; !up || down {
+		t.Errorf("what runs is to run: %t, and what is down: %t", up, down)
+	}
+}

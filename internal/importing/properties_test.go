@@ -218,8 +218,8 @@ func judgeTranslated(t *testing.T, source string, importer translate, text []byt
 	}
 }
 
-// translatedPlaces are the attributes that a report says are translated, in its order, but for those
-// that say again what others say.
+// translatedPlaces are the attributes that a report says are translated, in its order, but for
+// those that say again what others say.
 func translatedPlaces(source string, report *importing.Report) (places []place) {
 	for _, f := range report.Findings {
 		if f.Kind != importing.Translated || chance[source+" "+f.Element.Name+" "+f.Element.Get("id")] != "" {

@@ -103,6 +103,13 @@ var documents = []Mutant{
 		Nets:  first(tests("quorum", "^TestAnIdleLogIsQuiet$")),
 	},
 	{
+		Name: "what-runs-is-taken-in-as-disabled", Law: "R",
+		Broken: "a service that is not to start by itself, and runs when it is declared, comes back nowhere",
+		Edits: []Edit{{observe, "cluster.OpDisable) {\n\t\tservice.Enabled = true",
+			"cluster.OpDisable) {\n\t\tservice.Enabled = service.Spec.Autostart"}},
+		Nets: first(tests("cluster", "^TestWhatIsNotToStartByItselfRunsOnWhereItRuns$")),
+	},
+	{
 		Name: "a-grace-under-a-watchdog-is-promised", Law: "R",
 		Broken: "a stopped daemon says that it may be back within its grace, on a host that its watchdog resets",
 		Edits:  []Edit{{"internal/daemon/goodbye.go", "reset > 0 {", "reset < 0 {"}},
@@ -273,8 +280,8 @@ var imports = []Mutant{
 	{
 		Name: "import-maps-name-nobody-silently", Law: "L7",
 		Broken: "an entry of a host map that names no node is lost without a word",
-		Edits: []Edit{{"internal/importing/cib/stonith.go", "t.SayAll(cannot, about, \"%q names no node",
-			"t.SayAll(unneeded, about, \"%q names no node"}},
+		Edits: []Edit{{"internal/importing/cib/stonith.go",
+			"\t\t\tt.SayAll(cannot, about, \"%q names no node of the cluster; left out\", m.entry)\n", ""}},
 		Nets: byCIBTests("TestGolden"),
 	},
 	{
