@@ -268,10 +268,11 @@ func (s Service) HeldByLoss(from resources.State, why message.Text) message.Text
 
 // AstrayNext says what a person does about it.
 func (s Service) AstrayNext() message.Text {
-	if s.State == resources.Started && s.Left().Loses() {
+	runs := s.State == resources.Started || s.State == resources.Migrating
+	if runs && s.Left().Loses() {
 		return message.DoCommitSnapshot.With(s.Owner, s.Spec.Short())
 	}
-	if s.State == resources.Started {
+	if runs {
 		return message.DoDeclareDisk.With(s.Owner)
 	}
 	return message.DoMergeOverlay.With(s.Spec.Name)

@@ -368,7 +368,7 @@ func (t *transaction) mayLose(service cluster.Service, c cluster.Ask) rules.Refu
 	var why message.Text
 	switch c.Op {
 	case cluster.OpDisable, cluster.OpStop, cluster.OpRestart, cluster.OpRelocate:
-		if service.State == resources.Started {
+		if service.State == resources.Started || service.State == resources.Migrating {
 			why = service.ThrowsAway()
 		} else if c.Op == cluster.OpRelocate {
 			why = service.HoldsBack()

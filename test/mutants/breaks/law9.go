@@ -70,4 +70,24 @@ var ranOn = []Mutant{
 			"for _, last := range service.Holders[:0] {"}},
 		Nets: first(tests("cluster", "^TestARestoredServiceHoldsWhatItMayRunOn$")),
 	},
+	{
+		Name: "what-moves-is-disabled-without-a-word", Law: "L9",
+		Broken: "a VM that writes to an overlay is disabled without a word because it happens to move",
+		Edits: []Edit{{observe, "service.State == resources.Started || service.State == resources.Migrating {",
+			"service.State == resources.Started {"}},
+		Nets: first(tests("cluster", "^TestAMoveIsNotEndedBesideAnOverlay$")),
+	},
+	{
+		Name: "an-overlay-ends-with-its-move", Law: "L9",
+		Broken: "a move is destroyed at both ends although its guest writes to an overlay, and nobody gave that up",
+		Edits:  []Edit{{"cluster/apply/settle.go", "} else if !end.Keeps.IsZero() {", "} else if false {"}},
+		Nets:   first(tests("cluster", "^TestAMoveIsNotEndedBesideAnOverlay$")),
+	},
+	{
+		Name: "a-deadline-gives-an-overlay-up", Law: "L9",
+		Broken: "the deadline of a drain counts as the word that what a guest wrote may be left",
+		Edits: []Edit{{"cluster/moveend.go", "Patience: overduePatience,\n\t\tKeeps: service.ThrowsAway()}",
+			"Patience: overduePatience}"}},
+		Nets: first(stories),
+	},
 }
