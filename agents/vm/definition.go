@@ -36,11 +36,16 @@ type diskXML struct {
 	Type      string    `xml:"type,attr"`
 	Device    string    `xml:"device,attr"`
 	Source    sourceXML `xml:"source"`
+	Target    targetXML `xml:"target"`
 	Shareable *struct{} `xml:"shareable"`
 	ReadOnly  *struct{} `xml:"readonly"`
 	// Behind and Mirror are told of what runs.
 	Behind *chainXML `xml:"backingStore"`
 	Mirror *chainXML `xml:"mirror"`
+}
+
+type targetXML struct {
+	Name string `xml:"dev,attr"`
 }
 
 type sourceXML struct {
@@ -56,6 +61,11 @@ type sourceXML struct {
 	Pool     string    `xml:"pool,attr"`
 	Volume   string    `xml:"volume,attr"`
 	Hosts    []hostXML `xml:"host"`
+}
+
+// empty reports whether the source names nothing, as libvirt prints a drive without a medium.
+func (s sourceXML) empty() bool {
+	return s.File+s.Dev+s.Dir+s.Path+s.Protocol+s.Name+s.Pool+s.Volume+s.Address.Bus == ""
 }
 
 // pciXML is the address of a device on its host's bus.
@@ -85,31 +95,67 @@ func DisksOf(definition string) (disks []resources.Disk, uuid, name string, err 
 		return nil, "", "", fmt.Errorf("read the VM definition: %w", err)
 	}
 	for number, disk := range domain.Disks {
-		identity, err := disk.identity()
+		read, err := disk.read()
 		if err != nil {
 			return nil, "", "", fmt.Errorf("disk %d of VM %q: %w", number+1, domain.Name, err)
 		}
-		if identity == "" {
-			continue // An empty drive.
-		}
-		found := resources.Disk{
-			Identity: identity,
-			Shared:   disk.Shareable != nil,
-			ReadOnly: disk.ReadOnly != nil || disk.Device == "cdrom",
-		}
-		disks = append(disks, found)
-		if !found.ReadOnly {
-			disks = append(disks, disk.besides(identity)...)
-		}
+		disks = append(disks, read...)
 	}
-	if identity := domain.NVRAM.identity(); identity != "" {
-		disks = append(disks, resources.Disk{Identity: identity, State: true})
-	}
-	return disks, strings.ToLower(strings.TrimSpace(domain.UUID)), strings.TrimSpace(domain.Name), nil
+	return append(disks, domain.NVRAM.disks()...), strings.ToLower(strings.TrimSpace(domain.UUID)),
+		strings.TrimSpace(domain.Name), nil
 }
 
+// liveDisks reads the disks of a VM that runs. None of them is left out: one that cannot be named
+// is a disk that it writes and that nobody knows, and hides no other.
+func liveDisks(definition, uuid string) []resources.Disk {
+	unknown := func(which string) resources.Disk { return resources.Disk{Identity: unreadable + uuid + "/" + which} }
+	var domain domainXML
+	if err := xml.Unmarshal([]byte(definition), &domain); err != nil {
+		return []resources.Disk{unknown("definition")}
+	}
+	var disks []resources.Disk
+	for number, disk := range domain.Disks {
+		read, err := disk.read()
+		if err != nil {
+			name := disk.Target.Name
+			if name == "" {
+				name = strconv.Itoa(number + 1)
+			}
+			one := unknown(name)
+			one.ReadOnly = disk.readOnly()
+			read = append(read, one)
+		}
+		disks = append(disks, read...)
+	}
+	return append(disks, domain.NVRAM.disks()...)
+}
+
+// unreadable begins the identity of a disk that one VM has and that cannot be named. Two of them
+// are never the same.
+const unreadable = "unreadable:"
+
+// read returns a disk with what lies behind it, nothing for an empty drive. With an error, what it
+// returns is not all.
+func (d diskXML) read() ([]resources.Disk, error) {
+	identity, err := d.identity()
+	if (d.Device == "cdrom" || d.Device == "floppy") && d.Source.empty() {
+		return nil, nil
+	}
+	if err != nil || identity == "" {
+		return nil, err
+	}
+	found := resources.Disk{Identity: identity, Shared: d.Shareable != nil, ReadOnly: d.readOnly()}
+	if found.ReadOnly {
+		return []resources.Disk{found}, nil
+	}
+	besides, err := d.besides(identity)
+	return append([]resources.Disk{found}, besides...), err
+}
+
+func (d diskXML) readOnly() bool { return d.ReadOnly != nil || d.Device == "cdrom" }
+
 // besides are the images behind a disk of a VM that runs, and one that it is copied to.
-func (d diskXML) besides(written string) []resources.Disk {
+func (d diskXML) besides(written string) ([]resources.Disk, error) {
 	var disks []resources.Disk
 	behind := map[string]bool{}
 	for image := d.Behind; image != nil && len(disks) < mostImages; image = image.Next {
@@ -119,17 +165,25 @@ func (d diskXML) besides(written string) []resources.Disk {
 		}
 	}
 	if d.Mirror == nil {
-		return disks
+		return disks, nil
 	}
 	identity, err := diskXML{Type: d.Mirror.Type, Source: d.Mirror.Source}.identity()
 	if err == nil && identity != "" && !behind[identity] {
 		disks = append(disks, resources.Disk{Identity: identity})
 	}
-	return disks
+	return disks, err
 }
 
 // mostImages bounds what is read of one chain.
 const mostImages = 200
+
+// disks is the file that keeps the firmware's variables, if there is one.
+func (n nvramXML) disks() []resources.Disk {
+	if identity := n.identity(); identity != "" {
+		return []resources.Disk{{Identity: identity, State: true}}
+	}
+	return nil
+}
 
 // identity of the file that keeps the firmware's variables; empty where there is none.
 func (n nvramXML) identity() string {

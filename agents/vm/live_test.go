@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,5 +86,35 @@ func TestAVMKeepsItsTPM(t *testing.T) {
 		if got := keepsTPM(c.before); got != c.after {
 			t.Errorf("%s\nbecame %s", c.before, got)
 		}
+	}
+}
+
+// TestADiskThatCannotBeNamedHidesNoOther: whatever was plugged in, what the VM writes besides is
+// seen, and so is that there is something of which nobody knows what it is.
+func TestADiskThatCannotBeNamedHidesNoOther(t *testing.T) {
+	const uuid = "6f9619ff-8b86-d011-b42d-00cf4fc964f1"
+	known := liveDisks(snapshotted, uuid)
+	for _, tc := range []struct {
+		name, disk string
+		want       []resources.Disk
+	}{
+		{"vhostvdpa", "<disk type='vhostvdpa' device='disk'><source dev='/dev/vhost-vdpa-0'/><target dev='vdc'/></disk>",
+			[]resources.Disk{{Identity: "unreadable:" + uuid + "/vdc"}}},
+		{"without a host", "<disk type='network' device='disk'><source protocol='nbd' name='x'/></disk>",
+			[]resources.Disk{{Identity: "unreadable:" + uuid + "/1"}}},
+		{"a medium", "<disk type='vhostvdpa' device='cdrom'><source dev='/dev/x'/><target dev='sda'/></disk>",
+			[]resources.Disk{{Identity: "unreadable:" + uuid + "/sda", ReadOnly: true}}},
+		{"an empty drive", "<disk type='network' device='floppy'><target dev='fda'/></disk>", nil},
+		{"copied to what cannot be named", "<disk type='block' device='disk'><source dev='/dev/vg/a'/>" +
+			"<mirror type='network' job='copy'><source protocol='nbd' name='x'/></mirror><target dev='vdd'/></disk>",
+			[]resources.Disk{{Identity: "block:/dev/vg/a"}, {Identity: "unreadable:" + uuid + "/vdd"}}},
+	} {
+		disks := liveDisks(strings.Replace(snapshotted, "<devices>", "<devices>"+tc.disk, 1), uuid)
+		if want := append(tc.want, known...); !slices.Equal(disks, want) {
+			t.Errorf("%s: %+v, wanted %+v", tc.name, disks, want)
+		}
+	}
+	if disks := liveDisks("<domain", uuid); len(disks) != 1 || disks[0].ReadOnly {
+		t.Errorf("of what cannot be read at all: %+v", disks)
 	}
 }

@@ -71,6 +71,12 @@ var ranOn = []Mutant{
 		Nets: first(tests("cluster", "^TestARestoredServiceHoldsWhatItMayRunOn$")),
 	},
 	{
+		Name: "one-disk-hides-the-others", Law: "L9",
+		Broken: "a disk that was plugged in and cannot be named hides what else a VM writes",
+		Edits:  []Edit{{"agents/vm/definition.go", "\t\t\tread = append(read, one)\n", "\t\t\treturn nil\n"}},
+		Nets:   first(tests("agents/vm", "^TestADiskThatCannotBeNamedHidesNoOther$")),
+	},
+	{
 		Name: "what-moves-is-disabled-without-a-word", Law: "L9",
 		Broken: "a VM that writes to an overlay is disabled without a word because it happens to move",
 		Edits: []Edit{{observe, "service.State == resources.Started || service.State == resources.Migrating {",
