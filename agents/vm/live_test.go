@@ -118,3 +118,48 @@ func TestADiskThatCannotBeNamedHidesNoOther(t *testing.T) {
 		t.Errorf("of what cannot be read at all: %+v", disks)
 	}
 }
+
+// TestStorageThatIsNoDiskInTheXMLIsOne: a unit that is handed over as a device is written as a disk
+// is, and so is a folder. internal/domainxml has the twin of this test for what is declared.
+func TestStorageThatIsNoDiskInTheXMLIsOne(t *testing.T) {
+	const iscsi = "<source protocol='iscsi' name='iqn.2010:x/1'><host name='store'/></source>"
+	const unit = "<source><adapter name='scsi_host0'/><address bus='0' target='3' unit='1'/></source>"
+	for name, c := range map[string]struct {
+		devices string
+		want    resources.Disk
+	}{
+		"iSCSI": {"<hostdev mode='subsystem' type='scsi'>" + iscsi + "</hostdev>",
+			resources.Disk{Identity: "iscsi://store:3260/iqn.2010:x/1"}},
+		"a unit": {"<hostdev mode='subsystem' type='scsi'>" + unit + "</hostdev>",
+			resources.Disk{Identity: "scsi:scsi_host0/0:3:1"}},
+		"a unit of many": {"<hostdev mode='subsystem' type='scsi'><shareable/>" + unit + "</hostdev>",
+			resources.Disk{Identity: "scsi:scsi_host0/0:3:1", Shared: true}},
+		"a unit that is read": {"<hostdev mode='subsystem' type='scsi'><readonly/>" + unit + "</hostdev>",
+			resources.Disk{Identity: "scsi:scsi_host0/0:3:1", ReadOnly: true}},
+		"a target": {"<hostdev mode='subsystem' type='scsi_host'><source protocol='vhost' wwpn='naa.5001'/></hostdev>",
+			resources.Disk{Identity: "vhost-scsi:naa.5001"}},
+		"a folder": {"<filesystem type='mount'><driver type='virtiofs'/><source dir='/srv/a'/><target dir='s'/></filesystem>",
+			resources.Disk{Identity: "dir:/srv/a", Shared: true}},
+		"a folder that is read": {"<filesystem><source dir='/srv/a'/><target dir='s'/><readonly/></filesystem>",
+			resources.Disk{Identity: "dir:/srv/a", Shared: true, ReadOnly: true}},
+		"a folder behind a socket": {"<filesystem type='mount'><source socket='/run/fs'/></filesystem>",
+			resources.Disk{Identity: "virtiofs:/run/fs", Shared: true}},
+	} {
+		text := "<domain><devices>" + c.devices + "</devices></domain>"
+		declared, _, _, err := DisksOf(text)
+		if live := liveDisks(text, "u"); err != nil || !slices.Equal(live, []resources.Disk{c.want}) ||
+			!slices.Equal(live, declared) {
+			t.Errorf("%s: got %v, and %v %v as declared; want %v", name, live, declared, err, c.want)
+		}
+	}
+	if disks := liveDisks("<domain><devices><hostdev type='usb'/></devices></domain>", "u"); len(disks) > 0 {
+		t.Errorf("what is no storage is %v", disks)
+	}
+	nameless := "<domain><devices><hostdev type='scsi'><source/></hostdev></devices></domain>"
+	if _, _, _, err := DisksOf(nameless); err == nil {
+		t.Error("a unit that cannot be named may be started")
+	}
+	if disks := liveDisks(nameless, "u"); !slices.Equal(disks, []resources.Disk{{Identity: "unreadable:u/hostdev1"}}) {
+		t.Errorf("a unit that cannot be named is %v", disks)
+	}
+}

@@ -71,6 +71,19 @@ var ranOn = []Mutant{
 		Nets: first(tests("cluster", "^TestARestoredServiceHoldsWhatItMayRunOn$")),
 	},
 	{
+		Name: "a-units-disk-is-declared-twice", Law: "L9",
+		Broken: "a unit that two VMs have as a device of their host is nobody's disk",
+		Edits: []Edit{{"internal/domainxml/storage.go", "return h.Type == \"scsi\" || h.Type == \"scsi_host\"",
+			"return h.Type == \"scsi_host\""}},
+		Nets: first(tests("internal/config", "^TestFaults$")),
+	},
+	{
+		Name: "a-plugged-unit-is-no-disk", Law: "L9",
+		Broken: "a unit that was plugged into a VM that runs as a device is nobody's disk",
+		Edits:  []Edit{{"agents/vm/definition.go", "\tcase d.Type != \"scsi\":", "\tcase d.Type != \"\":"}},
+		Nets:   first(tests("agents/vm", "^TestStorageThatIsNoDiskInTheXMLIsOne$")),
+	},
+	{
 		Name: "one-disk-hides-the-others", Law: "L9",
 		Broken: "a disk that was plugged in and cannot be named hides what else a VM writes",
 		Edits:  []Edit{{"agents/vm/definition.go", "\t\t\tread = append(read, one)\n", "\t\t\treturn nil\n"}},
