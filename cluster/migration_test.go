@@ -190,3 +190,37 @@ func TestOnlyAProvenEndOfAnEndedMigrationIsOne(t *testing.T) {
 	b.Must(b.Done("vm:a", "node2", resources.Result{OK: true, Source: resources.Absent}))
 	b.Is("vm:a", resources.Disabled, "", "node1", "node2", "node3") // all of them are asked once more
 }
+
+// TestAMoveIsNotEndedBesideAnOverlay: what is destroyed at both ends comes back on its declared
+// disks. So the overlay that it writes to holds up a disable that was asked for while it moves, and
+// one that was taken over before anybody knew of the overlay.
+func TestAMoveIsNotEndedBesideAnOverlay(t *testing.T) {
+	overlay := []resources.Disk{{Identity: "overlay"}, {Identity: "disk-vm:a", Behind: "overlay"}}
+	unsettled := func() *clustertest.Book {
+		b := moving(t)
+		b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Unknown, Why: "out of time"}))
+		return b
+	}
+	astray := func(b *clustertest.Book) {
+		look := b.Looked("vm:a", "node1", resources.Running)
+		look.Observation.Disks = overlay
+		b.Must(look)
+	}
+	plain := cluster.Ask{Request: "plain", Op: cluster.OpDisable, Service: "vm:a"}
+	word := cluster.Ask{Request: "word", Op: cluster.OpDisable, Service: "vm:a", DeclaredDisks: true}
+	end := func(b *clustertest.Book) cluster.EndMove {
+		return cluster.EndMove{Service: "vm:a", Act: b.Service("vm:a").Intent.Index, By: "root"}
+	}
+	b := unsettled()
+	astray(b)
+	b.Must(plain)
+	if r, _ := b.S.Requests.Get("plain"); !r.Done || r.Code != cluster.CodeInvalid {
+		t.Errorf("asked while it moves, the answer is %+v", r)
+	}
+	b = unsettled()
+	b.Must(plain)
+	astray(b)
+	b.Refused(end(b), "not destroyed unasked")
+	b.Must(word)
+	b.Must(end(b))
+}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"time"
 
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -37,6 +38,9 @@ type MoveEnd struct {
 	Due time.Time
 	// Patience is how long that has to hold by the leader's own watch.
 	Patience time.Duration
+	// Keeps is why it must not be ended without a person's word all the same: what is destroyed at
+	// both ends would come back without something that its guest wrote.
+	Keeps message.Text
 }
 
 // How long a migration goes on that has to end. Past a deadline it is longer than a silent node
@@ -55,13 +59,14 @@ func (s *State) EndsMove(service *Service) MoveEnd {
 		return MoveEnd{}
 	}
 	if wish != nil && wish.Op == OpDisable {
-		return MoveEnd{Since: wish.Index, By: wish.By, Patience: endPatience}
+		return MoveEnd{Since: wish.Index, By: wish.By, Patience: endPatience, Keeps: service.ThrowsAway()}
 	}
 	n, known := s.Nodes.Get(i.Node)
 	if !known || n.Order == nil || n.Order.Deadline.IsZero() || !s.untold(service) {
 		return MoveEnd{}
 	}
-	return MoveEnd{Since: max(n.Order.Index, i.Index), By: n.Order.By, Due: n.Order.Deadline, Patience: overduePatience}
+	return MoveEnd{Since: max(n.Order.Index, i.Index), By: n.Order.By, Due: n.Order.Deadline, Patience: overduePatience,
+		Keeps: service.ThrowsAway()}
 }
 
 // untold reports whether nobody can tell what became of a guest that moved, although the nodes of

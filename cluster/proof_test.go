@@ -90,6 +90,30 @@ func TestStorageReleasesNoDiskThatIsNotUnderReservation(t *testing.T) {
 	b.Is("vm:a", resources.Started, "node1", "node1")
 }
 
+// TestStorageReleasesNoFolder: what a VM writes to a folder of its host, or to a unit that it has
+// as a device, goes on beside a cut of the disk that it has besides.
+func TestStorageReleasesNoFolder(t *testing.T) {
+	lun := resources.Disk{Identity: fence.BlockIdentity(clustertest.Lun)}
+	for _, c := range []struct {
+		besides  resources.Disk
+		released bool
+	}{
+		{resources.Disk{Identity: "dir:/srv/a", Shared: true}, false},
+		{resources.Disk{Identity: "dir:/srv/a", Shared: true, ReadOnly: true}, true},
+		{resources.Disk{Identity: "scsi:scsi_host0/0:0:0"}, false},
+	} {
+		b := clustertest.GuardedBook(t, clustertest.Level("san"))
+		b.Must(cluster.Observed{Service: "vm:a", Node: "node1", Incarnation: b.Node("node1").Incarnation, AsOf: b.S.Index,
+			Observation: resources.Observation{Condition: resources.Paused, Disks: []resources.Disk{lun, c.besides}}})
+		b.Lose("node1")
+		b.Must(b.Shoot("node1", "node2"))
+		b.Must(proves(b, "node1", isCut))
+		if got := len(b.Service("vm:a").Holders) == 0; got != c.released {
+			t.Errorf("beside %v it is released: %t", c.besides, got)
+		}
+	}
+}
+
 func TestStorageReleasesNothingOfABootWhoseRegistrationMayBeOnItsWay(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
 	b.Must(clustertest.Configure(clustertest.GuardedDocument(), 1))

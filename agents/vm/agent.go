@@ -231,11 +231,7 @@ func observe(domain *libvirt.Domain) (agents.Observation, error) {
 	if err != nil {
 		return seen, err
 	}
-	disks, _, _, err := DisksOf(definition)
-	if err != nil {
-		seen.Evidence = err.Error()
-	}
-	seen.Disks = disks
+	seen.Disks, seen.Devices = liveDisks(definition, strings.ToLower(uuid)), agents.DevicesOf(definition)
 	return seen, nil
 }
 

@@ -12,11 +12,38 @@ import (
 
 // domainXML is the part of a libvirt domain definition that matters here.
 type domainXML struct {
-	XMLName xml.Name  `xml:"domain"`
-	Name    string    `xml:"name"`
-	UUID    string    `xml:"uuid"`
-	Disks   []diskXML `xml:"devices>disk"`
-	NVRAM   nvramXML  `xml:"os>nvram"`
+	XMLName     xml.Name    `xml:"domain"`
+	Name        string      `xml:"name"`
+	UUID        string      `xml:"uuid"`
+	Disks       []diskXML   `xml:"devices>disk"`
+	HostDevices []deviceXML `xml:"devices>hostdev"`
+	Folders     []folderXML `xml:"devices>filesystem"`
+	NVRAM       nvramXML    `xml:"os>nvram"`
+}
+
+// deviceXML is a device of the host that is handed over as it is.
+type deviceXML struct {
+	Type      string    `xml:"type,attr"`
+	Shareable *struct{} `xml:"shareable"`
+	ReadOnly  *struct{} `xml:"readonly"`
+	Source    struct {
+		sourceXML
+		WWPN    string `xml:"wwpn,attr"`
+		Adapter struct {
+			Name string `xml:"name,attr"`
+		} `xml:"adapter"`
+	} `xml:"source"`
+}
+
+// folderXML is a folder of the host that the VM shares.
+type folderXML struct {
+	Source struct {
+		Dir    string `xml:"dir,attr"`
+		File   string `xml:"file,attr"`
+		Dev    string `xml:"dev,attr"`
+		Socket string `xml:"socket,attr"`
+	} `xml:"source"`
+	ReadOnly *struct{} `xml:"readonly"`
 }
 
 type nvramXML struct {
@@ -36,11 +63,16 @@ type diskXML struct {
 	Type      string    `xml:"type,attr"`
 	Device    string    `xml:"device,attr"`
 	Source    sourceXML `xml:"source"`
+	Target    targetXML `xml:"target"`
 	Shareable *struct{} `xml:"shareable"`
 	ReadOnly  *struct{} `xml:"readonly"`
 	// Behind and Mirror are told of what runs.
 	Behind *chainXML `xml:"backingStore"`
 	Mirror *chainXML `xml:"mirror"`
+}
+
+type targetXML struct {
+	Name string `xml:"dev,attr"`
 }
 
 type sourceXML struct {
@@ -58,12 +90,19 @@ type sourceXML struct {
 	Hosts    []hostXML `xml:"host"`
 }
 
-// pciXML is the address of a device on its host's bus.
+// empty reports whether the source names nothing, as libvirt prints a drive without a medium.
+func (s sourceXML) empty() bool {
+	return s.File+s.Dev+s.Dir+s.Path+s.Protocol+s.Name+s.Pool+s.Volume+s.Address.Bus == ""
+}
+
+// pciXML is the address of a device on its host's bus, or of a unit behind an adapter.
 type pciXML struct {
 	Domain   string `xml:"domain,attr"`
 	Bus      string `xml:"bus,attr"`
 	Slot     string `xml:"slot,attr"`
 	Function string `xml:"function,attr"`
+	Target   string `xml:"target,attr"`
+	Unit     string `xml:"unit,attr"`
 }
 
 type hostXML struct {
@@ -85,31 +124,81 @@ func DisksOf(definition string) (disks []resources.Disk, uuid, name string, err 
 		return nil, "", "", fmt.Errorf("read the VM definition: %w", err)
 	}
 	for number, disk := range domain.Disks {
-		identity, err := disk.identity()
+		read, err := disk.read()
 		if err != nil {
 			return nil, "", "", fmt.Errorf("disk %d of VM %q: %w", number+1, domain.Name, err)
 		}
-		if identity == "" {
-			continue // An empty drive.
-		}
-		found := resources.Disk{
-			Identity: identity,
-			Shared:   disk.Shareable != nil,
-			ReadOnly: disk.ReadOnly != nil || disk.Device == "cdrom",
-		}
-		disks = append(disks, found)
-		if !found.ReadOnly {
-			disks = append(disks, disk.besides(identity)...)
-		}
+		disks = append(disks, read...)
 	}
-	if identity := domain.NVRAM.identity(); identity != "" {
-		disks = append(disks, resources.Disk{Identity: identity, State: true})
+	for _, device := range domain.HostDevices {
+		read, err := device.read()
+		if err != nil {
+			return nil, "", "", fmt.Errorf("a host device of VM %q: %w", domain.Name, err)
+		}
+		disks = append(disks, read...)
 	}
-	return disks, strings.ToLower(strings.TrimSpace(domain.UUID)), strings.TrimSpace(domain.Name), nil
+	return append(disks, domain.rest()...), strings.ToLower(strings.TrimSpace(domain.UUID)),
+		strings.TrimSpace(domain.Name), nil
 }
 
+// liveDisks reads the disks of a VM that runs. None of them is left out: one that cannot be named
+// is a disk that it writes and that nobody knows, and hides no other.
+func liveDisks(definition, uuid string) []resources.Disk {
+	unknown := func(which string) resources.Disk { return resources.Disk{Identity: unreadable + uuid + "/" + which} }
+	var domain domainXML
+	if err := xml.Unmarshal([]byte(definition), &domain); err != nil {
+		return []resources.Disk{unknown("definition")}
+	}
+	var disks []resources.Disk
+	for number, disk := range domain.Disks {
+		read, err := disk.read()
+		if err != nil {
+			name := disk.Target.Name
+			if name == "" {
+				name = strconv.Itoa(number + 1)
+			}
+			one := unknown(name)
+			one.ReadOnly = disk.readOnly()
+			read = append(read, one)
+		}
+		disks = append(disks, read...)
+	}
+	for number, device := range domain.HostDevices {
+		read, err := device.read()
+		if err != nil {
+			read = []resources.Disk{unknown("hostdev" + strconv.Itoa(number+1))}
+		}
+		disks = append(disks, read...)
+	}
+	return append(disks, domain.rest()...)
+}
+
+// unreadable begins the identity of a disk that one VM has and that cannot be named. Two of them
+// are never the same.
+const unreadable = "unreadable:"
+
+// read returns a disk with what lies behind it, nothing for an empty drive. With an error, what it
+// returns is not all.
+func (d diskXML) read() ([]resources.Disk, error) {
+	identity, err := d.identity()
+	if (d.Device == "cdrom" || d.Device == "floppy") && d.Source.empty() {
+		return nil, nil
+	}
+	if err != nil || identity == "" {
+		return nil, err
+	}
+	found := resources.Disk{Identity: identity, Shared: d.Shareable != nil, ReadOnly: d.readOnly()}
+	if found.ReadOnly {
+		return []resources.Disk{found}, nil
+	}
+	besides, err := d.besides(identity)
+	return append([]resources.Disk{found}, besides...), err
+}
+
+func (d diskXML) readOnly() bool { return d.ReadOnly != nil || d.Device == "cdrom" }
+
 // besides are the images behind a disk of a VM that runs, and one that it is copied to.
-func (d diskXML) besides(written string) []resources.Disk {
+func (d diskXML) besides(written string) ([]resources.Disk, error) {
 	var disks []resources.Disk
 	behind := map[string]bool{}
 	for image := d.Behind; image != nil && len(disks) < mostImages; image = image.Next {
@@ -119,17 +208,68 @@ func (d diskXML) besides(written string) []resources.Disk {
 		}
 	}
 	if d.Mirror == nil {
-		return disks
+		return disks, nil
 	}
 	identity, err := diskXML{Type: d.Mirror.Type, Source: d.Mirror.Source}.identity()
 	if err == nil && identity != "" && !behind[identity] {
 		disks = append(disks, resources.Disk{Identity: identity})
 	}
-	return disks
+	return disks, err
 }
 
 // mostImages bounds what is read of one chain.
 const mostImages = 200
+
+// read returns a storage device of the host as a disk of the VM; of another device nothing.
+func (d deviceXML) read() (disks []resources.Disk, err error) {
+	identity := ""
+	switch {
+	case d.Type == "scsi_host":
+		identity = prefixed("vhost-scsi:", d.Source.WWPN)
+	case d.Type != "scsi":
+		return nil, nil
+	case d.Source.Protocol != "":
+		identity, err = d.Source.network()
+	case d.Source.Adapter.Name != "":
+		identity, err = d.Source.Address.behind("scsi:" + d.Source.Adapter.Name + "/")
+	}
+	if err == nil && identity == "" {
+		err = fmt.Errorf("a device of type %q whose <source> names nothing", d.Type)
+	}
+	return []resources.Disk{{Identity: identity, Shared: d.Shareable != nil, ReadOnly: d.ReadOnly != nil}}, err
+}
+
+// behind names a unit behind an adapter.
+func (a pciXML) behind(adapter string) (string, error) {
+	var parts [3]uint64
+	for i, text := range []string{a.Bus, a.Target, a.Unit} {
+		number, err := strconv.ParseUint(text, 0, 64)
+		if err != nil && text != "" {
+			return "", fmt.Errorf("a unit at the address %q", text)
+		}
+		parts[i] = number
+	}
+	return fmt.Sprintf("%s%d:%d:%d", adapter, parts[0], parts[1], parts[2]), nil
+}
+
+// rest is what a VM writes that is neither a disk nor a device: folders, which many VMs may have on
+// purpose, and the file that keeps its firmware's variables.
+func (d domainXML) rest() []resources.Disk {
+	var disks []resources.Disk
+	for _, folder := range d.Folders {
+		for _, identity := range []string{prefixed("dir:", folder.Source.Dir), prefixed("file:", folder.Source.File),
+			prefixed("block:", folder.Source.Dev), prefixed("virtiofs:", folder.Source.Socket)} {
+			if identity != "" {
+				disks = append(disks, resources.Disk{Identity: identity, Shared: true, ReadOnly: folder.ReadOnly != nil})
+				break
+			}
+		}
+	}
+	if identity := d.NVRAM.identity(); identity != "" {
+		disks = append(disks, resources.Disk{Identity: identity, State: true})
+	}
+	return disks
+}
 
 // identity of the file that keeps the firmware's variables; empty where there is none.
 func (n nvramXML) identity() string {
@@ -236,52 +376,4 @@ func ImageLocks(disks []resources.Disk) []string {
 		}
 	}
 	return without
-}
-
-// keepsTPM returns the definition with the state of its emulated TPM kept: libvirt
-// deletes it when a VM ends of which it keeps no definition, and ours are all such.
-// Nothing else of the text changes.
-func keepsTPM(definition string) string {
-	decoder := xml.NewDecoder(strings.NewReader(definition))
-	var path []string
-	for {
-		begin := decoder.InputOffset()
-		token, err := decoder.RawToken()
-		if err != nil {
-			return definition
-		}
-		switch token := token.(type) {
-		case xml.StartElement:
-			path = append(path, token.Name.Local)
-			if strings.Join(path, "/") == "domain/devices/tpm/backend" && valueOf(token, "type") == "emulator" {
-				return definition[:begin] + keptState(definition[begin:decoder.InputOffset()]) + definition[decoder.InputOffset():]
-			}
-		case xml.EndElement:
-			path = path[:max(0, len(path)-1)]
-		}
-	}
-}
-
-func valueOf(element xml.StartElement, name string) string {
-	for _, attribute := range element.Attr {
-		if attribute.Name.Local == name {
-			return attribute.Value
-		}
-	}
-	return ""
-}
-
-// keptState sets the attribute in the text of one tag.
-func keptState(tag string) string {
-	for _, no := range []string{"persistent_state='no'", `persistent_state="no"`} {
-		tag = strings.Replace(tag, no, "persistent_state='yes'", 1)
-	}
-	if strings.Contains(tag, "persistent_state") {
-		return tag
-	}
-	end := ">"
-	if strings.HasSuffix(tag, "/>") {
-		end = "/>"
-	}
-	return strings.TrimRight(strings.TrimSuffix(tag, end), " \t\r\n") + " persistent_state='yes'" + end
 }

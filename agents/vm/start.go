@@ -29,18 +29,24 @@ func (a *Agent) Start(ctx context.Context, start agents.Act) agents.Result {
 	ctx, cancel := context.WithTimeout(ctx, spec.StartTimeout)
 	defer cancel()
 	if err := checkDefinition(spec, start.Definition); err != nil {
-		return a.refused(ctx, uuid, err)
+		return a.unsent(uuid, a.refused(ctx, uuid, err))
 	}
 	s, err := a.session(ctx)
 	if err != nil {
-		// Without a connection nothing was sent; an earlier call that is open could still bring it up.
-		return agents.Result{Source: agents.Unknown, Unsent: len(a.journal.Open(uuid)) == 0,
-			Why: fmt.Sprintf("start %s on %s: %v", spec.Name, a.options.Node, err)}
+		return a.unsent(uuid, agents.Result{Source: agents.Unknown,
+			Why: fmt.Sprintf("start %s on %s: %v", spec.Name, a.options.Node, err)})
 	}
 	defer s.close()
+	return a.startOn(ctx, s, spec, start)
+}
+
+// startOn is Start on a connection.
+func (a *Agent) startOn(ctx context.Context, s *session, spec resources.Spec, start agents.Act) agents.Result {
+	uuid := strings.ToLower(spec.UUID)
 	seen, err := a.lookSettled(ctx, s, uuid)
 	if err != nil {
-		return agents.Result{Source: seen.Condition, Why: fmt.Sprintf("start %s on %s: %v", spec.Name, a.options.Node, err)}
+		return a.unsent(uuid, agents.Result{Source: seen.Condition,
+			Why: fmt.Sprintf("start %s on %s: %v", spec.Name, a.options.Node, err)})
 	}
 	switch seen.Condition {
 	case agents.Running:
@@ -49,20 +55,36 @@ func (a *Agent) Start(ctx context.Context, start agents.Act) agents.Result {
 		return a.adopt(ctx, s, start, seen)
 	case agents.Absent:
 	default:
-		return agents.Result{Source: seen.Condition, Why: fmt.Sprintf("start %s on %s: not tried, it is %s here (%s)",
-			spec.Name, a.options.Node, seen.Condition, seen.Reason)}
+		return a.unsent(uuid, agents.Result{Source: seen.Condition, Why: fmt.Sprintf(
+			"start %s on %s: not tried, it is %s here (%s)", spec.Name, a.options.Node, seen.Condition, seen.Reason)})
 	}
 	if err := a.refusePersistent(ctx, s, uuid); err != nil {
-		return a.refused(ctx, uuid, err)
+		return a.unsent(uuid, a.refused(ctx, uuid, err))
 	}
 	if err := a.create(ctx, s, uuid, start); err != nil {
-		return a.refused(ctx, uuid, fmt.Errorf("create %s on %s: %w", spec.Name, a.options.Node, plain(err)))
+		result := a.refused(ctx, uuid, fmt.Errorf("create %s on %s: %w", spec.Name, a.options.Node, plain(err)))
+		if errors.Is(err, errNotAsked) {
+			return a.unsent(uuid, result)
+		}
+		return result
 	}
 	phases := []agents.Phase{{What: "created paused", At: time.Now()}}
 	if err := wanted(start.StillWanted); err != nil {
 		return a.undo(ctx, s, uuid, start.ID, err, phases)
 	}
 	return a.resumed(ctx, s, spec, phases)
+}
+
+// unsent says of a start that ended before its create was sent that it did not happen: unless a
+// call of an earlier one is open, which could still bring the VM up, or its QEMU is here, whoever
+// brought it. The journal is asked first: what it no longer holds has left its process by then.
+func (a *Agent) unsent(uuid string, result agents.Result) agents.Result {
+	if len(a.journal.Open(uuid)) > 0 {
+		return result
+	}
+	_, _, here, err := a.table.QEMU(uuid)
+	result.Unsent = err == nil && !here
+	return result
 }
 
 // lookSettled looks until no earlier call is open: a destroy or a migrate that
@@ -140,7 +162,7 @@ func describe(seen agents.Observation) string {
 // create sends the one call that can bring a VM up here.
 func (a *Agent) create(ctx context.Context, s *session, uuid string, start agents.Act) error {
 	return a.journaled(ctx, s, uuid, proof.Create, start.ID, func(conn *libvirt.Connect) error {
-		domain, err := conn.DomainCreateXML(keepsTPM(start.Definition), libvirt.DOMAIN_START_PAUSED)
+		domain, err := conn.DomainCreateXML(toCreate(start), libvirt.DOMAIN_START_PAUSED)
 		if err == nil {
 			_ = domain.Free()
 		}
@@ -154,7 +176,7 @@ func (a *Agent) journaled(ctx context.Context, s *session, uuid, kind, act strin
 	run func(*libvirt.Connect) error) error {
 	number, err := a.journal.Begin(uuid, kind, act, s.server, time.Now())
 	if err != nil {
-		return fmt.Errorf("not sent: %w", err)
+		return fmt.Errorf("%w: %w", errNotAsked, err)
 	}
 	ended := func(err error) {
 		if err != nil && connectionBroke(s) {

@@ -19,6 +19,8 @@ func (t *transaction) applyEndMove(c cluster.EndMove) rules.Refusal {
 	end := t.EndsMove(&service)
 	if end.Since == 0 || t.At.Before(end.Due) {
 		return rules.Refuse(message.MigrationWanted.With(c.Service))
+	} else if !end.Keeps.IsZero() {
+		return rules.Refuse(message.MigrationKept.With(end.Keeps))
 	}
 	next := *intent
 	next.Ending, next.Settling, next.Asked, next.Generation = true, true, next.Asked+1, t.Generation

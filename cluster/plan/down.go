@@ -22,11 +22,16 @@ func (p *planner) planEnd(service cluster.Service) bool {
 		return true
 	}
 	end := p.EndsMove(&service)
-	if w := p.view.Ends[name]; end.Since != 0 && w.Index == end.Since && w.For >= end.Patience && p.reached(end.Due) {
-		p.decision.propose(cluster.EndMove{Service: name, Act: intent.Index, By: end.By})
+	w := p.view.Ends[name]
+	if end.Since == 0 || w.Index != end.Since || w.For < end.Patience || !p.reached(end.Due) {
+		return false
+	}
+	if !end.Keeps.IsZero() {
+		p.wait(name, message.MigrationKept.With(end.Keeps), message.DoGiveUpMoving.With(name))
 		return true
 	}
-	return false
+	p.decision.propose(cluster.EndMove{Service: name, Act: intent.Index, By: end.By})
+	return true
 }
 
 // unheard is the end of a migration that has not answered: the target is asked after

@@ -15,6 +15,8 @@ const (
 	uuidA   = "00000000-0000-4000-8000-00000000000a"
 	uuidB   = "00000000-0000-4000-8000-00000000000b"
 	fileA   = "<disk type='file'><source file='/srv/a.img'/></disk>"
+	unit    = "<hostdev type='scsi'><source><adapter name='scsi_host0'/><address unit='0'/></source></hostdev>"
+	folder  = "<filesystem type='mount'><source dir='/srv/a'/><target dir='a'/></filesystem>"
 	sharedA = "<disk type='file'><source file='/srv/a.img'/><shareable/></disk>"
 	readA   = "<disk type='file'><source file='/srv/a.img'/><readonly/></disk>"
 )
@@ -135,6 +137,9 @@ var faultCases = []struct {
 		"d:8:17: vm:y could write to the disk file:/srv/a.img, and so could vm:x (line 4): give each VM its own disk, " +
 			"or mark it <shareable/> in both",
 	}},
+	{"same unit as a device of both (law L9)", "cluster: a\nservices:\n" + vm("x", uuidA, unit) + vm("y", uuidB, unit),
+		[]string{"d:8:17: vm:y could write to the disk scsi:scsi_host0/0:0:0, and so could vm:x (line 4): give each VM " +
+			"its own disk, or mark it <shareable/> in both"}},
 	{"same disk twice in one VM", "cluster: a\nservices:\n" + vm("x", uuidA, fileA+fileA),
 		[]string{"d:4:17: vm:x has the disk file:/srv/a.img twice"}},
 	{"alias", "cluster: &c a\ntiming: *c\n",
@@ -167,6 +172,7 @@ func TestDisksThatMayBeInTwoServices(t *testing.T) {
 			"<disk type='file' device='floppy'><source file=''/></disk>"},
 		"same CD in two": {"<disk type='file' device='cdrom'><source file='/x.iso'/></disk>",
 			"<disk type='file' device='cdrom'><source file='/x.iso'/></disk>"},
+		"same folder": {folder, folder},
 		"the backing is only": {fileA,
 			"<disk type='file'><source file='/srv/b.img'/><backingStore><source file='/srv/a.img'/></backingStore></disk>"},
 	} {

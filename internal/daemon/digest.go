@@ -125,8 +125,8 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 	return verdict.told
 }
 
-// standBy has this node decide and do nothing by its State, and lead no longer than it takes to hand
-// that over. What was begun goes on.
+// standBy has this node decide and do nothing by its State, and lead no longer than it takes to
+// hand that over. What was begun goes on.
 func (d *Daemon) standBy(ctx context.Context, role role, why string) {
 	d.odd.Store(true)
 	d.warnings.set("state", why)

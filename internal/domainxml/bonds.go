@@ -52,15 +52,8 @@ type hostXML struct {
 		Type     string `xml:"type,attr"`
 		Password string `xml:"passwd,attr"`
 	} `xml:"graphics"`
-	FileSystems []struct {
-		Source struct {
-			Dir    string `xml:"dir,attr"`
-			File   string `xml:"file,attr"`
-			Dev    string `xml:"dev,attr"`
-			Socket string `xml:"socket,attr"`
-		} `xml:"source"`
-	} `xml:"filesystem"`
-	Memory []struct {
+	FileSystems []folderXML `xml:"filesystem"`
+	Memory      []struct {
 		Name string `xml:"name,attr"`
 	} `xml:"shmem"`
 	TPMs []struct {
@@ -82,12 +75,13 @@ type hostDeviceXML struct {
 	Teaming struct {
 		Type string `xml:"type,attr"`
 	} `xml:"teaming"`
-	Source struct {
-		Bridge   string `xml:"bridge,attr"`
-		Protocol string `xml:"protocol,attr"`
-		WWPN     string `xml:"wwpn,attr"`
-		Address  pciXML `xml:"address"`
-		Adapter  struct {
+	Shareable *struct{} `xml:"shareable"`
+	ReadOnly  *struct{} `xml:"readonly"`
+	Source    struct {
+		sourceXML
+		Bridge  string `xml:"bridge,attr"`
+		WWPN    string `xml:"wwpn,attr"`
+		Adapter struct {
 			Name string `xml:"name,attr"`
 		} `xml:"adapter"`
 		Vendor struct {
@@ -99,7 +93,8 @@ type hostDeviceXML struct {
 	} `xml:"source"`
 }
 
-// pciXML is an <address>: of a device on its host's bus, or of a mediated device.
+// pciXML is an <address>: of a device on its host's bus, of a mediated device, or of a unit behind
+// an adapter.
 type pciXML struct {
 	Domain   string `xml:"domain,attr"`
 	Bus      string `xml:"bus,attr"`
@@ -107,6 +102,8 @@ type pciXML struct {
 	Function string `xml:"function,attr"`
 	Device   string `xml:"device,attr"`
 	UUID     string `xml:"uuid,attr"`
+	Target   string `xml:"target,attr"`
+	Unit     string `xml:"unit,attr"`
 }
 
 // String is the address as lspci writes it, and reports whether it is one.
@@ -158,15 +155,16 @@ func (d domainXML) bonds(found Definition) []resources.Bond {
 			add("the host's network device "+device.name(), device.Teaming.Type != "transient", false)
 		}
 	}
-	for _, shared := range d.Devices.FileSystems {
-		where := cmp.Or(shared.Source.Dir, shared.Source.File, shared.Source.Dev, shared.Source.Socket)
-		add("the host's folder "+upTo(where), true, true)
+	folders := map[resources.Disk]bool{}
+	for _, folder := range d.Devices.FileSystems {
+		folders[folder.disk()] = true
+		add("the host's folder "+upTo(folder.where()), true, true)
 	}
 	for _, memory := range d.Devices.Memory {
 		add("the host's memory "+brief(memory.Name), true, true)
 	}
 	for _, disk := range found.Disks {
-		if what, notLive := localDisk(disk); what != "" {
+		if what, notLive := localDisk(disk); what != "" && !folders[disk] {
 			add(what, notLive, true)
 		}
 	}

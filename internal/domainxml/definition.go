@@ -113,11 +113,12 @@ func Read(text string) (Definition, []Fault) {
 			complain("has the <uuid> %q, which is not a UUID", brief(strings.TrimSpace(found.UUID)))
 		}
 	}
-	if len(found.Devices.Disks) > mostDisks {
-		complain("has %d disks; %d is the most", len(found.Devices.Disks), mostDisks)
+	devices := found.Devices
+	if all := len(devices.Disks) + len(devices.HostDevices) + len(devices.FileSystems); all > mostDisks {
+		complain("has %d disks, host devices and folders; %d is the most", all, mostDisks)
 		return d, faults
 	}
-	for i, disk := range found.Devices.Disks {
+	for i, disk := range devices.Disks {
 		kept, problem := disk.read()
 		if problem != "" {
 			complain("has a disk (%s) %s", disk.label(i), problem)
@@ -127,6 +128,7 @@ func Read(text string) (Definition, []Fault) {
 			d.Disks = append(d.Disks, kept)
 		}
 	}
+	d.Disks = append(d.Disks, found.handed(complain)...)
 	if variables := found.OS.NVRAM.identity(); variables != "" {
 		d.Disks = append(d.Disks, resources.Disk{Identity: variables, State: true})
 	}

@@ -66,6 +66,10 @@ var (
 	MigrationUnsettled = New("migration-unsettled",
 		"its migration did not end cleanly; {nodes} are asked which of them runs it")
 	MigrationBeingEnded = New("migration-being-ended", "it is being ended; {node} has not confirmed that")
+	// MigrationKept: its migration has to end, and destroying it would lose what its guest wrote.
+	MigrationKept  = New("migration-kept", "its migration has to end and is not destroyed unasked: {loss}")
+	DoGiveUpMoving = New("do-give-up-moving", "mend what its process waits for, or give that up: "+
+		"`clusvcadm -d {service} --declared-disks`, which destroys it at both ends")
 )
 
 // Services that run, or may run, otherwise than they should.

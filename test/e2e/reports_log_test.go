@@ -60,8 +60,8 @@ func (f *fixture) retellLostLog(t *testing.T, ctx context.Context) {
 	}
 }
 
-// retellOlderFolder: a host's disk is taken back to a copy, as a snapshot of a machine does, so that
-// nothing on it tells that more was acknowledged. The others know.
+// retellOlderFolder: a host's disk is taken back to a copy, as a snapshot of a machine does, so
+// that nothing on it tells that more was acknowledged. The others know.
 func (f *fixture) retellOlderFolder(t *testing.T, ctx context.Context) {
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1"})
 	folder, older := f.world.DataFolder("node2"), filepath.Join(t.TempDir(), "older")

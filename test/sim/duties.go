@@ -242,7 +242,7 @@ func (d *daemon) stop(duty cluster.Duty, v *vm) {
 		v.moving = false
 	}
 	service, _ := h.state.Services.Get(duty.Service)
-	if i := service.Intent; i != nil && i.Purpose != cluster.ForCleanup && !duty.Kill {
+	if i := service.Intent; i != nil && i.Purpose != cluster.ForCleanup && (!duty.Kill || duty.Ends) {
 		w.watchLoss(v.uuid, duty.Service+" is stopped on "+h.Name)
 	}
 	pause := w.between(300*time.Millisecond, 3*time.Second)

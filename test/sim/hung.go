@@ -1,11 +1,15 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/resources"
 )
+
+// givesUpSalt draws who gives up what a hung guest wrote; its faults are otherwise what they were.
+const givesUpSalt = 107
 
 // How long a guest process that hangs holds up a stop without force, how long a daemon
 // waits for a migration, and how often one looks whether it answers again.
@@ -29,10 +33,13 @@ func (w *World) HangVM(f Fault) {
 		w.Ask(f.Host, cluster.OpMigrate, f.Service, f.Other)
 		w.sayLater(f.While/3, func() {
 			op := pick(f.random(), []cluster.Operation{cluster.OpDisable, cluster.OpCancel, cluster.OpRestart})
-			w.Request(f.Other, cluster.Ask{Op: op, Service: f.Service, By: "root", DeclaredDisks: true})
+			w.Request(f.Other, cluster.Ask{Op: op, Service: f.Service, By: "root", DeclaredDisks: f.givesUp()})
 		})
 	}
 }
+
+// givesUp reports whether a person says at once that what a guest wrote to other disks may be left.
+func (f Fault) givesUp() bool { return rand.New(rand.NewPCG(f.Choice, givesUpSalt)).IntN(2) == 0 }
 
 // Stall lets the process of a guest hang, or go on.
 func (w *World) Stall(service string, hangs bool) {
@@ -71,13 +78,14 @@ func (w *World) endHung() {
 	for _, h := range w.order {
 		for _, v := range h.machines() {
 			service, declared := w.State().Services.Get(v.service)
+			word := !service.ThrowsAway().IsZero() // the refusal, or the note, asks for it
 			switch {
 			case !v.hung:
 			case !declared || service.Spec.UUID != v.uuid || (service.Owner != h.Name && service.Intent == nil):
 				h.DestroyByHand(v.service)
-			case leader != "" && (service.Enabled || service.State == resources.Started) &&
-				(service.Wish == nil || service.Wish.Op != cluster.OpDisable):
-				w.Request(leader, cluster.Ask{Op: cluster.OpDisable, Service: v.service, By: "root", DeclaredDisks: true})
+			case leader != "" && (service.Enabled || service.State == resources.Started || word) &&
+				(service.Wish == nil || service.Wish.Op != cluster.OpDisable || word):
+				w.Request(leader, cluster.Ask{Op: cluster.OpDisable, Service: v.service, By: "root", DeclaredDisks: word})
 			}
 		}
 	}

@@ -230,7 +230,7 @@ func guestsAlone() []Mutant {
 		},
 		{
 			Name: "hung-move-is-never-ended", Law: "L7", Broken: "a migration whose guest hangs is waited for for ever",
-			Edits: []Edit{{"cluster/plan/down.go", "w.For >= end.Patience &&", "w.For >= 1_000*end.Patience &&"}},
+			Edits: []Edit{{"cluster/plan/down.go", "w.For < end.Patience ||", "w.For < 1_000*end.Patience ||"}},
 			Nets:  first(Simulation), Faults: []string{"guest hangs"},
 		},
 		{

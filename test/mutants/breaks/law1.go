@@ -65,6 +65,33 @@ var holders = []Mutant{
 		Nets: []Net{tests("cluster", "^TestAStartThatWasNeverSentDidNotHappen$"), stories},
 	},
 	{
+		Name: "an-unanswered-look-holds", Law: "L1",
+		Broken: "a start that ended at a look which libvirtd did not answer keeps its node a holder",
+		Edits: []Edit{{"agents/vm/start.go", "a.unsent(uuid, agents.Result{Source: seen.Condition, Why: fmt.Sprintf(",
+			"func(_ string, r agents.Result) agents.Result { return r }" +
+				"(uuid, agents.Result{Source: seen.Condition, Why: fmt.Sprintf("}},
+		Nets: []Net{tests("agents/vm", "^TestAStartWhoseLookIsNotAnsweredWasNotSent$")},
+	},
+	{
+		Name: "unsent-beside-an-open-call", Law: "L1",
+		Broken: "a start counts as not sent although an earlier one of the same VM is open",
+		Edits:  []Edit{{"agents/vm/start.go", "\tif len(a.journal.Open(uuid)) > 0 {\n", "\tif false {\n"}},
+		Nets:   []Net{tests("agents/vm", "^TestAStartWithoutAConnectionWasNotSent$")},
+	},
+	{
+		Name: "unsent-beside-a-qemu", Law: "L1",
+		Broken: "a start counts as not sent although the QEMU of its VM is on the host",
+		Edits:  []Edit{{"agents/vm/start.go", "result.Unsent = err == nil && !here", "_, result.Unsent = here, err == nil"}},
+		Nets:   []Net{tests("agents/vm", "^TestAStartWhoseLookIsNotAnsweredWasNotSent$")},
+	},
+	{
+		Name: "a-sent-create-is-unsent", Law: "L1",
+		Broken: "a create that libvirtd answered with an error counts as not sent",
+		Edits: []Edit{{"agents/vm/start.go", "\t\tif errors.Is(err, errNotAsked) {\n\t\t\treturn a.unsent",
+			"\t\tif err != nil {\n\t\t\treturn a.unsent"}},
+		Nets: []Net{tests("agents/vm", "^TestACreateThatWasSentIsNotUnsent$")},
+	},
+	{
 		Name: "dead-by-an-old-word", Law: "L1",
 		Broken: "a node that was let in after a person had said that it is off is declared dead all the same",
 		Edits: []Edit{{"cluster/apply/cluster.go",

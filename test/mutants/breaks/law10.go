@@ -399,26 +399,4 @@ var strangers = []Mutant{
 		Edits: []Edit{{"internal/tunnel/forwarder.go", "shorten(f.config.logPath(),", "shorten(\"\","}},
 		Nets:  first(tests("internal/tunnel", "^TestTheLogOfAForwarderIsBounded$")),
 	},
-	{
-		Name: "refusals-lose-count", Law: "L10", Broken: "of a flood at 7441 the audit trail has too few",
-		Edits: []Edit{{"internal/audit/brakes.go", "\t\ton.left += 1 + e.More\n", "\t\ton.left++\n"}},
-		Nets:  first(tests("internal/daemon", "^TestWhoIsRefusedAtThePortOfMovesIsKept$")),
-	},
-	{
-		Name: "knocks-without-a-bound", Law: "L10", Broken: "a stranger with many addresses fills the memory",
-		Edits: []Edit{{"internal/knocks/knocks.go", "\tif len(b.callers) < mostAddresses {",
-			"\tif len(b.callers) < 1<<20 {"}},
-		Nets: first(tests("internal/knocks", "^TestNobodyFillsTheBook$")),
-	},
-	{
-		Name: "knocks-pushed-out", Law: "L10",
-		Broken: "whoever comes from many addresses hides the one that goes on guessing",
-		Edits:  []Edit{{"internal/knocks/knocks.go", "b.sorted()[len(b.callers)-1]", "b.sorted()[0]"}},
-		Nets:   first(tests("internal/knocks", "^TestNobodyFillsTheBook$")),
-	},
-	{
-		Name: "guesses-are-not-told", Law: "L10", Broken: "nobody is told of somebody who goes on guessing tokens",
-		Edits: []Edit{{"internal/server/nodes.go", "\t\ts.noteGuess(r.Context(), who)\n", ""}},
-		Nets:  first(tests("internal/daemon", "^TestWhoIsRefusedAgainAndAgainIsToldOf$")),
-	},
 }

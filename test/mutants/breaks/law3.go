@@ -117,6 +117,18 @@ var unknowns = []Mutant{
 		Nets: []Net{tests("internal/daemon", "^TestAPasswordHidesNoUUID$")},
 	},
 	{
+		Name: "a-folder-is-cut-off-with-a-disk", Law: "L3",
+		Broken: "storage fencing releases a VM that goes on writing to a folder of its host",
+		Edits:  []Edit{{"cluster/rules/proof.go", "\t\tcase disk.ReadOnly:\n", "\t\tcase disk.ReadOnly || disk.Shared:\n"}},
+		Nets:   []Net{tests("cluster", "^TestStorageReleasesNoFolder$")},
+	},
+	{
+		Name: "a-folder-is-no-disk", Law: "L3", Broken: "nothing is known of the folder of its host that a VM writes to",
+		Edits: []Edit{{"internal/domainxml/storage.go", "if disk := folder.disk(); disk.Identity != \"\" {",
+			"if disk := folder.disk(); disk.Identity == \"-\" {"}},
+		Nets: []Net{tests("internal/domainxml", "^TestStorageThatIsNoDiskInTheXMLIsOne$")},
+	},
+	{
 		Name: "any-bmc-will-do", Law: "L3", Broken: "off is sent to, and believed of, the BMC of another machine",
 		Edits: []Edit{{"fence/power/owner.go", "\treturn a.owns(told)\n",
 			"\tanyones := a.owns(told)\n\tanyones.Fit = true\n\treturn anyones\n"}},

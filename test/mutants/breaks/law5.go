@@ -181,7 +181,7 @@ var migrations = []Mutant{
 	{
 		Name: "moves-end-before-their-deadline", Law: "L5",
 		Broken: "a move that is looked at is ended before the deadline of the order",
-		Edits: []Edit{{"cluster/plan/down.go", "&& p.reached(end.Due) {", "{"},
+		Edits: []Edit{{"cluster/plan/down.go", "|| !p.reached(end.Due) {", "{"},
 			{"cluster/apply/settle.go", "|| t.At.Before(end.Due) {", "{"}},
 		Nets: []Net{stories},
 	},

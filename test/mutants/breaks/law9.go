@@ -102,6 +102,45 @@ var ranOn = []Mutant{
 			"return \"the host's NVMe device \" + name, false"}},
 		Nets: first(tests("internal/domainxml", "^TestWhatTiesAVMToItsHost$")),
 	},
+	{
+		Name: "a-units-disk-is-declared-twice", Law: "L9",
+		Broken: "a unit that two VMs have as a device of their host is nobody's disk",
+		Edits: []Edit{{"internal/domainxml/storage.go", "return h.Type == \"scsi\" || h.Type == \"scsi_host\"",
+			"return h.Type == \"scsi_host\""}},
+		Nets: first(tests("internal/config", "^TestFaults$")),
+	},
+	{
+		Name: "a-plugged-unit-is-no-disk", Law: "L9",
+		Broken: "a unit that was plugged into a VM that runs as a device is nobody's disk",
+		Edits:  []Edit{{"agents/vm/definition.go", "\tcase d.Type != \"scsi\":", "\tcase d.Type != \"\":"}},
+		Nets:   first(tests("agents/vm", "^TestStorageThatIsNoDiskInTheXMLIsOne$")),
+	},
+	{
+		Name: "one-disk-hides-the-others", Law: "L9",
+		Broken: "a disk that was plugged in and cannot be named hides what else a VM writes",
+		Edits:  []Edit{{"agents/vm/definition.go", "\t\t\tread = append(read, one)\n", "\t\t\treturn nil\n"}},
+		Nets:   first(tests("agents/vm", "^TestADiskThatCannotBeNamedHidesNoOther$")),
+	},
+	{
+		Name: "what-moves-is-disabled-without-a-word", Law: "L9",
+		Broken: "a VM that writes to an overlay is disabled without a word because it happens to move",
+		Edits: []Edit{{observe, "service.State == resources.Started || service.State == resources.Migrating {",
+			"service.State == resources.Started {"}},
+		Nets: first(tests("cluster", "^TestAMoveIsNotEndedBesideAnOverlay$")),
+	},
+	{
+		Name: "an-overlay-ends-with-its-move", Law: "L9",
+		Broken: "a move is destroyed at both ends although its guest writes to an overlay, and nobody gave that up",
+		Edits:  []Edit{{"cluster/apply/settle.go", "} else if !end.Keeps.IsZero() {", "} else if false {"}},
+		Nets:   first(tests("cluster", "^TestAMoveIsNotEndedBesideAnOverlay$")),
+	},
+	{
+		Name: "a-deadline-gives-an-overlay-up", Law: "L9",
+		Broken: "the deadline of a drain counts as the word that what a guest wrote may be left",
+		Edits: []Edit{{"cluster/moveend.go", "Patience: overduePatience,\n\t\tKeeps: service.ThrowsAway()}",
+			"Patience: overduePatience}"}},
+		Nets: first(stories),
+	},
 }
 
 const domainXML = "internal/domainxml/definition.go"
