@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/resources"
 )
 
@@ -83,7 +84,7 @@ func TestAVMKeepsItsTPM(t *testing.T) {
 		if c.after == "" {
 			c.after = c.before
 		}
-		if got := keepsTPM(c.before); got != c.after {
+		if got := toCreate(agents.Act{Definition: c.before}); got != c.after {
 			t.Errorf("%s\nbecame %s", c.before, got)
 		}
 	}

@@ -162,7 +162,7 @@ func describe(seen agents.Observation) string {
 // create sends the one call that can bring a VM up here.
 func (a *Agent) create(ctx context.Context, s *session, uuid string, start agents.Act) error {
 	return a.journaled(ctx, s, uuid, proof.Create, start.ID, func(conn *libvirt.Connect) error {
-		domain, err := conn.DomainCreateXML(keepsTPM(start.Definition), libvirt.DOMAIN_START_PAUSED)
+		domain, err := conn.DomainCreateXML(toCreate(start), libvirt.DOMAIN_START_PAUSED)
 		if err == nil {
 			_ = domain.Free()
 		}

@@ -27,6 +27,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/clusterd/clusterd/agents"
 )
 
 // ErrNoLibvirt is returned by New in a binary that was built without cgo.
@@ -111,6 +113,10 @@ type Version uint32
 func (v Version) String() string {
 	return fmt.Sprintf("%d.%d.%d", v/1_000_000, v/1000%1000, v%1000)
 }
+
+// toCreate is the definition by which a VM is started: what was committed, and no word of it
+// changed but what keeps its state.
+func toCreate(start agents.Act) string { return keepsTPM(start.Definition) }
 
 // keepsTPM returns the definition with the state of its emulated TPM kept: libvirt
 // deletes it when a VM ends of which it keeps no definition, and ours are all such.

@@ -4,8 +4,9 @@ package breaks
 func All() []Mutant {
 	list := guestsAlone()
 	for _, of := range [][]Mutant{holders, incarnations(), unknowns, majority(), migrations, oldLeaders,
-		acknowledged(), lostLogs(), worthless(), elsewhere(), otherLogs(), boards(), brake(), loops(), disks(), ranOn,
-		trees(), between, levels(), guards(), onlyFaults, hypervisorsAlone, networksAlone, peopleAlone(), places, keys, strangers, ports,
+		acknowledged(), staying, lostLogs(), worthless(), elsewhere(), otherLogs(), boards(), brake(), loops(), disks(),
+		ranOn, trees(), between, levels(), guards(), onlyFaults, hypervisorsAlone, networksAlone, peopleAlone(), places, keys,
+		strangers, ports,
 		admitted, entrances, guestNetworks,
 		documents, imports, commands} {
 		list = append(list, of...)

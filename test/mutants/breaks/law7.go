@@ -303,3 +303,45 @@ func unknownRules() []Mutant {
 		},
 	}
 }
+
+// staying are the breaks of what is said and done about the state of a VM that lies on one host.
+// They break no law: what is lost by them is a guest's own.
+var staying = []Mutant{
+	{
+		Name: "a-guest-loses-its-tpm", Law: "L7", Broken: "the state of an emulated TPM goes with each stop of its VM",
+		Edits: []Edit{{"agents/vm/vm.go", "{ return keepsTPM(start.Definition) }", "{ return start.Definition }"}},
+		Nets:  []Net{tests("agents/vm", "^TestAVMKeepsItsTPM$")},
+	},
+	{
+		Name: "a-tpm-is-kept-where-nobody-asked", Law: "L7",
+		Broken: "the state of a TPM is lost where its definition says in words that it need not stay",
+		Edits: []Edit{{"agents/vm/vm.go", "tag = strings.Replace(tag, no, \"persistent_state='yes'\", 1)",
+			"tag = strings.Replace(tag, no, no, 1)"}},
+		Nets: []Net{tests("agents/vm", "^TestAVMKeepsItsTPM$")},
+	},
+	{
+		Name: "a-cold-move-is-not-warned-of", Law: "R",
+		Broken: "a person who relocates a VM is not told what stays on its host",
+		Edits:  []Edit{{"cmd/clusvcadm/act.go", "coldWarning(*w, service))\n", "coldWarning(*w, service)[:0])\n"}},
+		Nets:   []Net{tests("cmd/clusvcadm", "^TestAColdRelocationSaysWhatItLeavesBehind$")},
+	},
+	{
+		Name: "what-is-off-left-nothing", Law: "R",
+		Broken: "of a VM that is off nobody is told that its state lies where it ran last",
+		Edits:  []Edit{{"cmd/clusvcadm/act.go", "cmp.Or(service.Owner, service.LastOwner)", "cmp.Or(service.Owner)"}},
+		Nets:   []Net{tests("cmd/clusvcadm", "^TestTheStateOfAVMThatIsOffLiesWhereItRanLast$")},
+	},
+	{
+		Name: "nothing-stays-on-a-host", Law: "R",
+		Broken: "what a VM leaves behind on its host is neither said before a drain nor after a start elsewhere",
+		Edits:  []Edit{{"resources/bond.go", "func(b Bond) bool { return b.Stays })", "func(b Bond) bool { return false })"}},
+		Nets:   []Net{stories, tests("internal/domainxml", "^TestWhatTiesAVMToItsHost$")},
+	},
+	{
+		Name: "what-was-left-is-no-news", Law: "R",
+		Broken: "a VM comes up on another node without its state, and its event does not say so",
+		Edits: []Edit{{"cluster/member.go", "if stays == \"\" || s.LastOwner == \"\" ||",
+			"if stays != \"\" || s.LastOwner == \"\" ||"}},
+		Nets: first(stories),
+	},
+}
