@@ -210,7 +210,7 @@ func (h Holder) RunsOn(live []resources.Disk) Holder {
 // brought it as it was started, whatever has been declared since.
 func (h Holder) RunsAs(other Holder) Holder {
 	h.Definition, h.Disks, h.Declared = other.Definition, other.Disks, other.Declared
-	h.Demand, h.Networks = other.Demand, other.Networks
+	h.Demand, h.Networks, h.Plugged = other.Demand, other.Networks, other.Plugged
 	return h
 }
 
@@ -228,6 +228,9 @@ func (h Holder) StartedWith() []resources.Disk {
 func (h Holder) StartsWith(spec resources.Spec) bool {
 	return h.Definition == spec.Definition && resources.DriftOf(spec.Disks, h.Disks).None()
 }
+
+// PluggedNames are the devices that were plugged in, in a sentence.
+func (h Holder) PluggedNames() string { return strings.Join(h.Plugged, ", ") }
 
 // Left is what the next start would not have.
 func (s Service) Left() resources.Drift {

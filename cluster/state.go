@@ -134,6 +134,8 @@ type Holder struct {
 	// Declared are the disks that it was started with, where it runs on others by now;
 	// Disks are then those it runs on.
 	Declared []resources.Disk `json:"declared,omitempty"`
+	// Plugged are devices that were plugged in while it runs, and that no definition has.
+	Plugged []string `json:"plugged,omitempty"`
 	// Demand is what it takes as it was started.
 	Demand resources.Demand `json:"demand,omitzero"`
 	// Networks are those that it was started with.

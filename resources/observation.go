@@ -56,6 +56,11 @@ type Observation struct {
 	Explained bool `json:"explained,omitempty"`
 	// Disks are the disks of what was started, by identity.
 	Disks []Disk `json:"disks,omitempty"`
+	// Devices are those that can be plugged in while it runs, besides disks; only its own node knows.
+	Devices []string `json:"-"`
+	// Plugged are those that were plugged in and that the next start is without. Nil is that nobody
+	// compared them.
+	Plugged *Plugged `json:"plugged,omitempty"`
 	// Partial tells that non-critical resources are down; Reason names them.
 	Partial bool `json:"partial,omitempty"`
 	// Mended tells of a part that the agent restarted in place since it was last
@@ -63,6 +68,11 @@ type Observation struct {
 	Mended string `json:"mended,omitempty"`
 	// Evidence is one sentence for the timeline.
 	Evidence string `json:"evidence,omitempty"`
+}
+
+// Plugged names devices, few of them.
+type Plugged struct {
+	Names []string `json:"names,omitempty"`
 }
 
 // UnderWay reports whether what was seen is the sending half of a migration that has not ended: an

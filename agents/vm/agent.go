@@ -231,7 +231,7 @@ func observe(domain *libvirt.Domain) (agents.Observation, error) {
 	if err != nil {
 		return seen, err
 	}
-	seen.Disks = liveDisks(definition, strings.ToLower(uuid))
+	seen.Disks, seen.Devices = liveDisks(definition, strings.ToLower(uuid)), agents.DevicesOf(definition)
 	return seen, nil
 }
 

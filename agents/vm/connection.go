@@ -5,6 +5,7 @@ package vm
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,7 +163,7 @@ func (a *Agent) sweep(ctx context.Context, s *session, everything bool) {
 
 func differs(a, b agents.Observation) bool {
 	return a.Condition != b.Condition || a.Reason != b.Reason || a.Explained != b.Explained ||
-		(len(b.Disks) > 0 && !resources.SameDisks(a.Disks, b.Disks))
+		(len(b.Disks) > 0 && !resources.SameDisks(a.Disks, b.Disks)) || !slices.Equal(a.Devices, b.Devices)
 }
 
 func (a *Agent) remembered() map[string]agents.Observation {

@@ -96,7 +96,7 @@ func (t *transaction) observe(service cluster.Service, n cluster.Member, o resou
 	}
 	// A running guest is no news, whatever the hypervisor calls the way it came.
 	changed := h.Condition != string(o.Condition) || (h.Reason != o.Reason && o.Condition != resources.Running)
-	h = seenAs(h, o, asOf)
+	h = t.pluggedIn(service, seenAs(h, o, asOf), o)
 	switch {
 	case len(o.Disks) == 0:
 		service = service.WithHolder(h)

@@ -1,6 +1,7 @@
 package mind
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -68,6 +69,9 @@ func differs(s *cluster.State, self, name string, o resources.Observation) bool 
 		return true // it is told once, and the State keeps nothing of it
 	}
 	h, held := service.Holder(self)
+	if o.Plugged != nil && held && !slices.Equal(o.Plugged.Names, h.Plugged) {
+		return true
+	}
 	if !held {
 		return o.Condition != resources.Absent && o.Condition != resources.Unknown
 	}

@@ -19,6 +19,14 @@ func (p *planner) noteAstray(service cluster.Service) {
 	p.wait(service.Spec.Name, message.VMDisksOther.With(service.Astray.String(), p.TakenFrom(service)), next)
 }
 
+// notePlugged says of a running VM which of its devices the next start is without. A declaration
+// that came since may have them: then the next look tells.
+func (p *planner) notePlugged(service cluster.Service, h cluster.Holder) {
+	if len(h.Plugged) > 0 && h.Definition == service.Spec.Definition {
+		p.wait(service.Spec.Name, message.VMPlugged.With(h.PluggedNames()), message.DoDeclareDevices.With(service.Spec.Name))
+	}
+}
+
 // planFrozen proposes the end of a freeze when its time has come, and says what
 // a frozen service is not given.
 func (p *planner) planFrozen(service cluster.Service) {
@@ -186,6 +194,7 @@ func (p *planner) planStarted(service cluster.Service) {
 	p.noteRules(service)
 	p.noteLoop(service)
 	p.noteAstray(service)
+	p.notePlugged(service, h)
 	p.asked = running{service: service, node: n, holder: h}
 	p.askEach(&p.asked, movers)
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -147,7 +148,7 @@ func (x *Executor) carryOut(ctx context.Context, duty cluster.Duty) (mind.DutyRe
 	if duty.Kind == cluster.DutyLook {
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()
-		result.Observation = x.options.Agent.Look(ctx, duty.Spec)
+		result.Observation = x.plugged(x.options.Agent.Look(ctx, duty.Spec), duty)
 		return result, true
 	}
 	wanted := func() error { return cluster.StillWanted(x.options.Root(), x.options.Node, duty) }
@@ -172,6 +173,27 @@ func (x *Executor) carryOut(ctx context.Context, duty cluster.Duty) (mind.DutyRe
 	x.options.Logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "service", duty.Service, "ok",
 		result.Result.OK, "why", result.Result.Why)
 	return result, ctx.Err() == nil
+}
+
+// plugged adds to what was seen of a VM which of its devices the next start is without: those that
+// neither the definition has by which it was started nor the one that is declared now.
+func (x *Executor) plugged(seen resources.Observation, duty cluster.Duty) resources.Observation {
+	root := x.options.Root()
+	service, known := root.Services.Get(duty.Service)
+	h, held := service.Holder(x.options.Node)
+	here := seen.Condition == resources.Running || seen.Condition == resources.Paused
+	if !here || !known || !held || (len(seen.Devices) == 0 && len(h.Plugged) == 0) {
+		return seen
+	}
+	started, has := root.Blobs.Get(h.Definition)
+	declared, hasDeclared := root.Blobs.Get(service.Spec.Definition)
+	if !has || !hasDeclared {
+		return seen
+	}
+	if names := agents.Plugged(seen.Devices, started, declared); !slices.Equal(names, h.Plugged) {
+		seen.Plugged = &resources.Plugged{Names: names}
+	}
+	return seen
 }
 
 // limits are how long an act may take at its agent, by what is declared of the service.

@@ -31,8 +31,14 @@ var (
 		"paused on {node}[ ({reason})]; clusterd does not resume what it did not pause")
 	VMPausedByClusterd = New("vm-paused-by-clusterd",
 		"paused on {node} by clusterd, because it was found running twice; a person decides which is right")
-	VMAnswers    = New("vm-answers", "the guest answers its probe")
-	VMDisksBack  = New("vm-disks-back", "it runs again on the disks that it was started with")
+	VMAnswers   = New("vm-answers", "the guest answers its probe")
+	VMDisksBack = New("vm-disks-back", "it runs again on the disks that it was started with")
+	// VMPlugged: devices besides disks; nothing is refused for them.
+	VMPlugged   = New("vm-plugged", "plugged in while it runs, and in no definition: {devices}; its next start is without")
+	VMUnplugged = New("vm-unplugged", "it no longer has a device that its next start is without")
+	// DoDeclareDevices says what a person does about them.
+	DoDeclareDevices = New("do-declare-devices", "put them into the definition of {service}, or unplug them")
+
 	VMDisksOther = New("vm-disks-other", "it runs on other disks than it was started with: {drift}"+
 		"[. ONE DISK, TWO SERVICES: {conflict}]")
 )

@@ -338,6 +338,13 @@ var staying = []Mutant{
 		Nets:   []Net{stories, tests("internal/domainxml", "^TestWhatTiesAVMToItsHost$")},
 	},
 	{
+		Name: "a-plugged-device-is-no-news", Law: "R",
+		Broken: "a network interface that was plugged in vanishes at the next start without a word",
+		Edits:  []Edit{{"agents/plugged.go", "surplus := max(0, len(here)-most)", "surplus := 0 * max(0, len(here)-most)"}},
+		Nets: []Net{tests("agents", "^TestWhatWasPluggedInIsWhatNoDefinitionHas$"),
+			tests("internal/executor", "^TestALookTellsWhatTheNextStartIsWithout$")},
+	},
+	{
 		Name: "what-was-left-is-no-news", Law: "R",
 		Broken: "a VM comes up on another node without its state, and its event does not say so",
 		Edits: []Edit{{"cluster/member.go", "if stays == \"\" || s.LastOwner == \"\" ||",
