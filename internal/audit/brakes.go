@@ -49,9 +49,9 @@ func (t *tally) begin(now time.Time, lasts time.Duration) {
 }
 
 // Pass says whether an entry is written now, with the number of those like it that were left out
-// since the last one, beside those that it tells of already. Entries of one kind count together, and
-// of a person apart from those of others of that kind while there are not too many; no person has no
-// name.
+// since the last one, beside those that it tells of already. Entries of one kind count together,
+// and of a person apart from those of others of that kind while there are not too many; no person
+// has no name.
 func (b *Brakes) Pass(kind, person string, e Entry) (passed Entry, written bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

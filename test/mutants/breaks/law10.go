@@ -394,9 +394,4 @@ var strangers = []Mutant{
 			"\t\tif one.Count > 0 {"}},
 		Nets: first(tests("internal/tunnel", "^TestRefusalsThatWaitAreBounded$")),
 	},
-	{
-		Name: "strangers-fill-the-memory", Law: "L10", Broken: "who knocks at 7441 fills a file that lies in memory",
-		Edits: []Edit{{"internal/tunnel/forwarder.go", "shorten(f.config.logPath(),", "shorten(\"\","}},
-		Nets:  first(tests("internal/tunnel", "^TestTheLogOfAForwarderIsBounded$")),
-	},
 }

@@ -322,7 +322,7 @@ var staying = []Mutant{
 	{
 		Name: "a-cold-move-is-not-warned-of", Law: "R",
 		Broken: "a person who relocates a VM is not told what stays on its host",
-		Edits:  []Edit{{"cmd/clusvcadm/act.go", "\tio.WriteString(errOut, coldWarning(*w, service))\n", ""}},
+		Edits:  []Edit{{"cmd/clusvcadm/act.go", "coldWarning(*w, service))\n", "coldWarning(*w, service)[:0])\n"}},
 		Nets:   []Net{tests("cmd/clusvcadm", "^TestAColdRelocationSaysWhatItLeavesBehind$")},
 	},
 	{

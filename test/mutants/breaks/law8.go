@@ -97,6 +97,11 @@ func loops() []Mutant {
 // uncounted are the breaks of what is kept of those who are refused.
 var uncounted = []Mutant{
 	{
+		Name: "strangers-fill-the-memory", Law: "L10", Broken: "who knocks at 7441 fills a file that lies in memory",
+		Edits: []Edit{{"internal/tunnel/forwarder.go", "shorten(f.config.logPath(),", "shorten(\"\","}},
+		Nets:  first(tests("internal/tunnel", "^TestTheLogOfAForwarderIsBounded$")),
+	},
+	{
 		Name: "refusals-lose-count", Law: "L10", Broken: "of a flood at 7441 the audit trail has too few",
 		Edits: []Edit{{"internal/audit/brakes.go", "\t\ton.left += 1 + e.More\n", "\t\ton.left++\n"}},
 		Nets:  first(tests("internal/daemon", "^TestWhoIsRefusedAtThePortOfMovesIsKept$")),
