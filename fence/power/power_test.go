@@ -153,7 +153,7 @@ func TestFenceOfAMachineThatStaysOnIsRefuted(t *testing.T) {
 	forEachKind(t, func(t *testing.T, d *driver) {
 		b := startBMC(t, nil)
 		b.SetFaults(bmc.Faults{Stuck: true})
-		result := d.Fence(within(t, 4*time.Second), requestFor(d, b.Address()))
+		result := d.Fence(within(t, 8*time.Second), requestFor(d, b.Address()))
 		expect(t, result, fence.Refuted, "soft power button", "off sent again", "still on")
 		// A busy machine has no time for all of them.
 		if got := b.Commands().PowerOff; got < 2 || got > 1+repeatTries {
