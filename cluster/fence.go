@@ -308,6 +308,11 @@ type Fence struct {
 	Told   []ToldAttempt `json:"told,omitempty"`
 }
 
+// UnderWayBy reports whether the node that an attempt was given to may still carry it out.
+func (f Fence) UnderWayBy(fencer Member) bool {
+	return fencer.Reachable() && !fencer.StandsBy() && fencer.Incarnation == f.Incarnation
+}
+
 // Shot is one fence intent, as the brake counts it (law L8).
 type Shot struct {
 	Node  string    `json:"node"`

@@ -145,9 +145,16 @@ const (
 	PauseHypervisor     = 5 * time.Second
 )
 
+// StandsBy reports whether a node has told that its State is not that of the others. It does
+// nothing that it is asked for, so it is asked for nothing.
+func (n Member) StandsBy() bool { return n.Hung.Is(message.NodeStandsBy) }
+
 // HungWhy says why a node can take no VM in at present; nothing if it can. A service
 // made of resources needs no hypervisor.
 func (n Member) HungWhy(service Service) message.Text {
+	if n.StandsBy() {
+		return n.Hung
+	}
 	if n.Hung.IsZero() || !service.Spec.Traits().Hypervisor {
 		return message.Text{}
 	}

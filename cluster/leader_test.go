@@ -49,8 +49,10 @@ func TestALeaderTellsOfEachTermOnce(t *testing.T) {
 	}
 	up := b.Node("node1").Incarnation
 	b.Refused(cluster.Lead{Node: "node1", Incarnation: up, Term: 5, Why: message.LeaderFirst.With("node1")}, "after it")
-	b.Refused(cluster.Lead{Node: "node1", Incarnation: up - 1, Term: 9, Why: message.LeaderFirst.With("node1")}, "has restarted since")
-	b.Refused(cluster.Lead{Node: "nobody", Incarnation: up, Term: 9, Why: message.LeaderFirst.With("nobody")}, "has restarted since")
+	b.Refused(cluster.Lead{Node: "node1", Incarnation: up - 1, Term: 9, Why: message.LeaderFirst.With("node1")},
+		"has restarted since")
+	b.Refused(cluster.Lead{Node: "nobody", Incarnation: up, Term: 9, Why: message.LeaderFirst.With("nobody")},
+		"has restarted since")
 	b.Refused(cluster.Lead{Node: "node1", Incarnation: up, Term: 9,
 		Why: message.Words(string(make([]byte, cluster.MostLeadWords+1)))}, "too great length")
 	if b.S.Leader.Node != "node2" || b.S.Leader.Term != 7 {

@@ -86,6 +86,23 @@ func TestALogWithoutItsSnapshotIsCut(t *testing.T) {
 	if err != nil || whole.LastIndex < 30 {
 		t.Fatalf("%+v, %v", whole, err)
 	}
+	content, err := filepath.Glob(filepath.Join(folder, "snapshots/*/state.bin"))
+	if err != nil || len(content) != 1 {
+		t.Fatalf("%v, %v", content, err)
+	}
+	// A disk that gives nothing away says nothing about what lies on it.
+	if err := os.Rename(content[0], content[0]+"-kept"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(content[0], 0o700); err != nil { // to read a folder is EISDIR
+		t.Fatal(err)
+	}
+	if held, err := InspectHeld(folder); err == nil {
+		t.Errorf("with a snapshot that cannot be read it holds %+v", held)
+	}
+	if err := errors.Join(os.Remove(content[0]), os.Rename(content[0]+"-kept", content[0])); err != nil {
+		t.Fatal(err)
+	}
 	for _, part := range []string{"snapshots/*/state.bin", "snapshots/*"} {
 		found, err := filepath.Glob(filepath.Join(folder, part))
 		if err != nil || len(found) != 1 {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/hashicorp/raft"
 )
@@ -139,19 +140,49 @@ func (s *stores) held(life string) (Held, error) {
 	return held, nil
 }
 
-// covered is the end of the newest snapshot that can be read, which the library begins with too; 0
-// without one.
+// covered is the end of the newest snapshot that is whole, which the library begins with too; 0
+// without one. What the disk does not give away now is neither whole nor broken: that is an error,
+// and may be over at the next start.
 func (s *stores) covered() (term, index uint64, err error) {
-	snapshots, err := s.snapshots.List() // newest first
+	snapshots, err := s.snapshots.List() // newest first, without those whose description is not read
 	if err != nil {
 		return 0, 0, fmt.Errorf("list the snapshots: %w", err)
 	}
+	if err := s.describedOnes(); err != nil {
+		return 0, 0, err
+	}
 	for _, snapshot := range snapshots {
-		if _, content, err := s.snapshots.Open(snapshot.ID); err == nil {
+		_, content, err := s.snapshots.Open(snapshot.ID)
+		switch {
+		case err == nil:
 			return snapshot.Term, snapshot.Index, content.Close()
+		case withheld(err):
+			return 0, 0, fmt.Errorf("read snapshot %s: %w", snapshot.ID, err)
 		}
 	}
 	return 0, 0, nil
+}
+
+// describedOnes reads the descriptions of snapshots that lie in files, which the library passes
+// over in silence where it cannot.
+func (s *stores) describedOnes() error {
+	if s.dir == "" {
+		return nil
+	}
+	found, err := filepath.Glob(filepath.Join(s.dir, "snapshots", "*", "meta.json"))
+	for _, name := range found {
+		if _, failed := os.ReadFile(name); withheld(failed) {
+			err = errors.Join(err, fmt.Errorf("read a snapshot: %w", failed))
+		}
+	}
+	return err
+}
+
+// withheld reports whether something was not read because the system did not give it away, and not
+// because it is gone or broken.
+func withheld(err error) bool {
+	var number syscall.Errno
+	return errors.As(err, &number) && number != syscall.ENOENT
 }
 
 // behind are the Machine's entries that the log holds behind an index, up to its end as it is when

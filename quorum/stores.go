@@ -30,6 +30,8 @@ type stores struct {
 	stable    raft.StableStore
 	snapshots raft.SnapshotStore
 	closeLog  func() error
+	// dir is where the files lie; empty for a log in memory.
+	dir string
 }
 
 // openStores opens or makes them. note hears the outcome of every write of the log.
@@ -96,7 +98,7 @@ func openLocked(options *Options, logDir string) (*stores, error) {
 		log.Close()
 		return nil, fmt.Errorf("open the snapshots in %s: %w", options.DataDir, err)
 	}
-	return &stores{log: log, stable: log, snapshots: snapshots, closeLog: log.Close}, nil
+	return &stores{log: log, stable: log, snapshots: snapshots, closeLog: log.Close, dir: options.DataDir}, nil
 }
 
 func watchStores(s *stores, options *Options, closing <-chan struct{}, note func(error),

@@ -140,7 +140,7 @@ func (t *transaction) applyAssignFence(c cluster.AssignFence) rules.Refusal {
 	}
 	if open.Fencer != "" {
 		holder, _ := t.Nodes.Get(open.Fencer)
-		if holder.Reachable() && holder.Incarnation == open.Incarnation {
+		if open.UnderWayBy(holder) {
 			return rules.Refuse(message.FencerAssigned.With(open.Fencer))
 		}
 		open = open.AfterAttempt(unknownAttempt(open), message.FencerLost.With(open.Fencer))

@@ -25,6 +25,10 @@ func (t *transaction) applyNodeHypervisor(c cluster.NodeHypervisor) rules.Refusa
 	n.Hung = c.Why
 	t.Nodes.Set(c.Node, n)
 	switch {
+	case n.StandsBy():
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: c.Why})
+	case c.Why.IsZero() && before.Is(message.NodeStandsBy):
+		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.NodeAgrees.With()})
 	case c.Why.IsZero():
 		t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.HypervisorBack.With()})
 	case before.IsZero():

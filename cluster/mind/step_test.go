@@ -54,8 +54,13 @@ func TestANodeWhoseStateDiffersNeitherPlansNorWorks(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	m := newMind(t, b, "node1")
 	b.Must(b.StartOf("vm:a", "node1"))
-	if out := m.step(0, Input{Odd: true, Leading: true, Leader: "node1"}); len(out.Do) > 0 || out.Planned != nil {
+	out := m.step(0, Input{Odd: true, Leading: true, Leader: "node1"})
+	if len(out.Do) > 0 || out.Planned != nil {
 		t.Fatalf("handed out %+v, planned %+v", out.Do, out.Planned)
+	}
+	if _, told := m.one(out); told != any(cluster.NodeHypervisor{Node: "node1", Incarnation: b.Node("node1").Incarnation,
+		Why: message.NodeStandsBy.With()}) {
+		t.Fatalf("told %+v", told)
 	}
 	if _, idle := m.node.IdleUntil(); idle {
 		t.Fatal("it is not asked again once its State is right")

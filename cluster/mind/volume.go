@@ -14,13 +14,18 @@ func (n *Node) tellHypervisor(now time.Duration, in Input, out *Output) {
 	if in.Hypervisor != nil && *in.Hypervisor != w.now {
 		w.now, w.ever = *in.Hypervisor, false
 	}
+	why := message.Words(w.now)
+	if in.Odd {
+		why = message.NodeStandsBy.With()
+	}
 	me, known := in.State.Nodes.Get(n.self)
-	if !known || in.Incarnation == 0 || me.Incarnation != in.Incarnation || w.idle(me) ||
+	told := why.IsZero() == me.Hung.IsZero() && in.Odd == me.StandsBy() // other words for the same are no news
+	if !known || in.Incarnation == 0 || me.Incarnation != in.Incarnation || told ||
 		(w.ever && now-w.at < cluster.PauseHypervisor) {
 		return
 	}
 	w.at, w.ever = now, true
-	command := cluster.NodeHypervisor{Node: n.self, Incarnation: in.Incarnation, Why: message.Words(w.now)}
+	command := cluster.NodeHypervisor{Node: n.self, Incarnation: in.Incarnation, Why: why}
 	n.proposeOnce(now, in.State, []string{cluster.KeyOf(command)}, []cluster.Command{command}, false, out)
 }
 

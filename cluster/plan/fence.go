@@ -78,7 +78,7 @@ func planPowerOns(w *rules.World, d *Decision) {
 	for _, name := range w.PowerOns.Keys() {
 		asked, _ := w.PowerOns.Get(name)
 		fencer, _ := w.Nodes.Get(asked.Fencer)
-		if !fencer.Reachable() || fencer.Incarnation != asked.Incarnation {
+		if !fencer.Reachable() || fencer.StandsBy() || fencer.Incarnation != asked.Incarnation {
 			d.propose(cluster.PowerOnDone{Node: name, Act: asked.Index, Fencer: asked.Fencer, Incarnation: asked.Incarnation,
 				Problem: message.FencerLost.With(asked.Fencer)})
 		}

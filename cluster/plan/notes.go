@@ -10,10 +10,14 @@ import (
 	"github.com/clusterd/clusterd/internal/message"
 )
 
-// noteHung says which hypervisors do not answer.
+// noteHung says which hypervisors do not answer, and which nodes stand by.
 func noteHung(w *rules.World, d *Decision) {
 	for _, n := range w.Nodes.Rows() {
-		if !n.Hung.IsZero() && n.State == cluster.NodeOnline {
+		switch {
+		case n.Hung.IsZero() || n.State != cluster.NodeOnline:
+		case n.StandsBy():
+			d.wait(n.Name, n.Hung, message.DoLookAtWarning.With(n.Name))
+		default:
 			d.wait(n.Name, message.HypervisorHangs.With(n.Hung), message.DoRestartHypervisor.With(n.Name))
 		}
 	}

@@ -323,7 +323,7 @@ func fencersOf(w *rules.World, v cluster.View, victim string) []string {
 func planAttempt(w *rules.World, v cluster.View, open cluster.Fence, d *Decision) {
 	if open.Fencer != "" {
 		fencer, _ := w.Nodes.Get(open.Fencer)
-		if fencer.Reachable() && fencer.Incarnation == open.Incarnation {
+		if open.UnderWayBy(fencer) {
 			return
 		}
 	}

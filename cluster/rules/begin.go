@@ -51,6 +51,8 @@ func (w *World) Workable(name string) (cluster.Member, message.Text) {
 		return n, message.NodeInState.With(name, n.State)
 	case w.Fences.Has(name):
 		return n, message.FenceUnderWay.With(name)
+	case n.StandsBy():
+		return n, n.Hung
 	}
 	return n, message.Text{}
 }

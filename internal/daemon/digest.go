@@ -56,6 +56,9 @@ func (d *Daemon) keepComparing(ctx context.Context) {
 	var compared uint64
 	for round := 0; sleep.For(ctx, compareEvery); round++ {
 		root, role := d.replica.Root(), d.role.Load()
+		if d.odd.Load() && role.leading {
+			d.handOverOdd(ctx)
+		}
 		if role.leader == "" || root.Index == compared || root.Index == 0 || role.leading && round%leaderCompares != 0 {
 			continue
 		}
@@ -92,8 +95,7 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 	if !role.leading {
 		told[role.leader] = d.stateOf(ctx, role.leader, root.Index)
 		if told[role.leader] == mine {
-			d.warnings.set("state", "")
-			d.odd.Store(false)
+			d.agrees()
 			return true
 		}
 	}
@@ -104,11 +106,11 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 		}
 	}
 	verdict := weighStates(told, voters, d.name, role.leader)
-	d.warnings.set("state", "")
-	if verdict.told && !verdict.odd {
-		d.odd.Store(false)
-	}
 	switch {
+	case verdict.told && !verdict.odd:
+		d.agrees()
+	case verdict.doubt == "" && !verdict.odd && !d.odd.Load():
+		d.warnings.set("state", "")
 	case verdict.doubt != "":
 		d.warnings.set("state", fmt.Sprintf("the State of %s at index %d is not that of %s, and it is not known which is "+
 			"right, since no State is that of more than half of the voters: bring the other nodes up, and compare the logs",
@@ -130,14 +132,23 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 func (d *Daemon) standBy(ctx context.Context, role role, why string) {
 	d.odd.Store(true)
 	d.warnings.set("state", why)
-	if !role.leading {
-		return
+	if role.leading {
+		d.handOverOdd(ctx)
 	}
+}
+
+func (d *Daemon) handOverOdd(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, handOverLimit)
 	defer cancel()
 	if err := d.log.HandOver(ctx, ""); err != nil {
 		d.logger.Warn("a leader whose State is not that of the others cannot hand over", "node", d.name, "error", err)
 	}
+}
+
+// agrees ends a stand-by: this node's State is right.
+func (d *Daemon) agrees() {
+	d.odd.Store(false)
+	d.warnings.set("state", "")
 }
 
 // stateOf is what another node of the same version says of its State; "" if it cannot tell.

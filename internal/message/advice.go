@@ -11,6 +11,7 @@ var (
 	DoRunDoctor         = New("do-run-doctor", "`clusterd doctor` on {node} says what is in the way")
 	DoReturnNode        = New("do-return-node", "`clusterd node return {node}`")
 	DoUpgradeOrRemove   = New("do-upgrade-or-remove", "upgrade clusterd there, or remove what is gone for good")
+	DoLookAtWarning     = New("do-look-at-warning", "see what `clustat` warns of on {node}")
 	DoRestartHypervisor = New("do-restart-hypervisor",
 		"on {node}: `systemctl restart libvirtd` (or virtqemud), which leaves VMs running")
 )

@@ -4,6 +4,7 @@ package message
 var (
 	HypervisorHung     = New("hypervisor-hung", "its hypervisor does not answer, so it is given no VM: {reason}")
 	HypervisorBack     = New("hypervisor-back", "its hypervisor answers again")
+	NodeAgrees         = New("node-agrees", "what clusterd there knows is what the other nodes agreed upon again")
 	HypervisorOutdated = New("hypervisor-outdated",
 		"what {node} says about its hypervisor is from an older incarnation")
 	HypervisorTooLong = New("hypervisor-too-long", "what {node} says about its hypervisor is too long")

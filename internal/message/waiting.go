@@ -102,6 +102,9 @@ var (
 	NodeRestarting = New("node-restarting", "{restarts}; it is given no work until one does"+
 		"[, and unless one lasts for {grace}, {node} is fenced in {rest} and what runs there starts elsewhere]"+
 		"[; it is not fenced for that: {held}]")
+	// NodeStandsBy is what a node tells as its hypervisor's state, too: no act is given to it.
+	NodeStandsBy = New("node-stands-by", "what clusterd there knows is not what the other nodes agreed upon; "+
+		"it does nothing before it has begun anew")
 	HypervisorHangs = New("hypervisor-hangs",
 		"its hypervisor does not answer, so no VM is started there or moved there, "+
 			"and what runs there is left alone: {reason}")

@@ -69,6 +69,25 @@ func worthless() []Mutant {
 			Nets:   []Net{tests("internal/daemon", "^TestAStateThatDiffersIsActedOnByNobody$")},
 		},
 		{
+			Name: "who-stands-by-gets-acts", Law: "L7",
+			Broken: "a node that does nothing, because its State is not that of the others, is given acts that never end",
+			Edits:  []Edit{{"cluster/rules/begin.go", "\tcase n.StandsBy():\n", "\tcase n.StandsBy() && n.Name == \"\":\n"}},
+			Nets:   []Net{tests("cluster", "^TestANodeThatStandsByIsAskedForNothing$")},
+		},
+		{
+			Name: "who-stands-by-keeps-its-shot", Law: "L7",
+			Broken: "a fence stays with a node that has come to stand by, and nobody else tries it",
+			Edits:  []Edit{{"cluster/fence.go", "!fencer.StandsBy() && ", ""}},
+			Nets:   []Net{tests("cluster", "^TestANodeThatStandsByIsAskedForNothing$")},
+		},
+		{
+			Name: "flapping-disk-has-lost-the-log", Law: "L7",
+			Broken: "a snapshot that the disk does not give away for a moment counts as gone, and the log as cut",
+			Edits: []Edit{{"quorum/held.go", "&& number != syscall.ENOENT",
+				"&& number == 0"}},
+			Nets: []Net{tests("quorum", "^TestALogWithoutItsSnapshotIsCut$")},
+		},
+		{
 			Name: "older-copy-is-not-told", Law: "L7",
 			Broken: "what the others remember of a node's log is not believed: an older copy of its folder votes",
 			Edits:  []Edit{{"quorum/greet.go", "told && g.memory != nil {", "told && g.memory == nil {"}},
