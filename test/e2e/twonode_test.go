@@ -218,9 +218,10 @@ func TestTwoNodesAsProcesses(t *testing.T) {
 	}
 }
 
-// TestLabTwoNodes: the power of one of two hosts is pulled, and it comes back; then
+// TestTwoNodesOnHosts is part of make test-all; TestTwoNodesAsProcesses is what each run of the
+// tests has. The power of one of two hosts is pulled, and it comes back; then
 // they lose each other, and the favoured one is left.
-func TestLabTwoNodes(t *testing.T) {
+func TestTwoNodesOnHosts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	world, err := stage.FromLab(lab.ForTest(t, ctx, lab.Options{Prefix: "pair", Hosts: 2}), buildTools(t, ctx))
