@@ -124,7 +124,7 @@ var ranOn = []Mutant{
 	{
 		Name: "what-moves-is-disabled-without-a-word", Law: "L9",
 		Broken: "a VM that writes to an overlay is disabled without a word because it happens to move",
-		Edits: []Edit{{observe, "service.State == resources.Started || service.State == resources.Migrating {",
+		Edits: []Edit{{observe, "service.State == resources.Started || (moves && c.Op == cluster.OpDisable) {",
 			"service.State == resources.Started {"}},
 		Nets: first(tests("cluster", "^TestAMoveIsNotEndedBesideAnOverlay$")),
 	},
