@@ -196,11 +196,11 @@ type Astray struct {
 }
 
 // RunsOn takes over the disks that a VM was seen with. Those that it was started with
-// are kept where they differ.
+// are kept where they differ, and those that it had where one of them cannot be named.
 func (h Holder) RunsOn(live []resources.Disk) Holder {
 	started := h.StartedWith()
-	h.Disks, h.Declared = live, nil
-	if !resources.DriftOf(started, live).None() {
+	h.Disks, h.Declared = resources.KeepKnown(live, h.Disks), nil
+	if !resources.DriftOf(started, h.Disks).None() {
 		h.Declared = started
 	}
 	return h

@@ -224,3 +224,31 @@ func TestAMoveIsNotEndedBesideAnOverlay(t *testing.T) {
 	b.Must(word)
 	b.Must(end(b))
 }
+
+// TestWhatMovesOnAnOverlayIsNotAskedForAWord: what is refused because it moves is refused for that.
+// A word would not help, and the answer must not ask for one.
+func TestWhatMovesOnAnOverlayIsNotAskedForAWord(t *testing.T) {
+	b := clustertest.NewBook(t, 3, "vm:a")
+	b.Running("vm:a", "node1")
+	b.Must(cluster.Begin{Service: "vm:a", Intent: cluster.IntentMigrate, Node: "node1", Target: "node2"})
+	b.Ready("vm:a")
+	b.Must(b.Done("vm:a", "node1", resources.Result{Source: resources.Unknown, Why: "out of time"}))
+	look := b.Looked("vm:a", "node1", resources.Running)
+	look.Observation.Disks = []resources.Disk{{Identity: "overlay"}, {Identity: "disk-vm:a", Behind: "overlay"}}
+	b.Must(look)
+	for _, op := range []cluster.Operation{cluster.OpRelocate, cluster.OpStop, cluster.OpRestart} {
+		answer := func(c cluster.Ask) cluster.Request {
+			b.Must(c)
+			r, _ := b.S.Requests.Get(c.Request)
+			return r
+		}
+		plain := answer(cluster.Ask{Request: string(op), Op: op, Service: "vm:a"})
+		word := answer(cluster.Ask{Request: string(op) + " with a word", Op: op, Service: "vm:a", DeclaredDisks: true})
+		if !plain.Done || plain.Code != word.Code || plain.Why.String() != word.Why.String() {
+			t.Errorf("%s without a word is answered %d (%s), with one %d (%s)", op, plain.Code, plain.Why, word.Code, word.Why)
+		}
+		if temporary := plain.Code == cluster.CodeTemporary; temporary != (op == cluster.OpRelocate) {
+			t.Errorf("%s is answered %d (%s)", op, plain.Code, plain.Why)
+		}
+	}
+}

@@ -34,9 +34,21 @@ func TestAPluggedDeviceIsToldAndRefusesNothing(t *testing.T) {
 	if h, _ := b.Service("vm:a").Holder("node1"); !slices.Equal(h.Plugged, names) {
 		t.Errorf("kept are %v", h.Plugged)
 	}
-	noted := func(note cluster.Note) bool { return note.Why.Is(message.VMPlugged) }
-	if notes := plan.Plan(b.S, cluster.View{Self: "node1"}).Notes; !slices.ContainsFunc(notes, noted) {
-		t.Errorf("noted are %v", notes)
+	noted := func(kind *message.Code) bool {
+		notes := plan.Plan(b.S, cluster.View{Self: "node1"}).Notes
+		return slices.ContainsFunc(notes, func(n cluster.Note) bool { return n.Why.Is(kind) })
+	}
+	if !noted(message.VMPlugged) || noted(message.VMPluggedThen) {
+		t.Error("what was plugged in is not noted")
+	}
+	// Any edit of the definition: what was plugged in is still there, and nothing looks for it again.
+	d := clustertest.Document("vm:a")
+	edited := d.Services["vm:a"]
+	edited.Definition = "edited"
+	d.Services["vm:a"] = edited
+	b.Must(clustertest.Configure(d, b.S.Config.Version))
+	if noted(message.VMPlugged) || !noted(message.VMPluggedThen) {
+		t.Error("after an edit of the definition nothing is noted of what was plugged in")
 	}
 	b.Must(cluster.Ask{Request: "d", Op: cluster.OpDisable, Service: "vm:a"})
 	if b.Service("vm:a").Wish == nil {

@@ -125,6 +125,35 @@ func JoinDisks(a, b []Disk) []Disk {
 	return joined
 }
 
+// Unnamed begins the identity of a disk that one VM has and that cannot be named. Two of them are
+// never the same, and each may be any disk, or lie over it.
+const Unnamed = "unreadable:"
+
+// mostKept bounds what is known of the disks of one VM besides what is seen.
+const mostKept = 1000
+
+// KeepKnown adds to the disks that a VM was seen with those that it had before, where it writes to
+// one that cannot be named: what that hides is not known to be free. They count as lying behind it.
+func KeepKnown(live, before []Disk) []Disk {
+	unnamed := func(identity string) bool { return strings.HasPrefix(identity, Unnamed) }
+	i := slices.IndexFunc(live, func(d Disk) bool { return unnamed(d.Identity) && d.writes() })
+	if i < 0 {
+		return live
+	}
+	all := slices.Clone(live)
+	for _, disk := range before {
+		seen := slices.ContainsFunc(live, func(d Disk) bool { return d.Identity == disk.Identity })
+		if seen || disk.ReadOnly || unnamed(disk.Identity) || len(all) >= len(live)+mostKept {
+			continue
+		}
+		if !disk.State && (disk.Behind == "" || unnamed(disk.Behind)) {
+			disk.Behind = live[i].Identity
+		}
+		all = append(all, disk)
+	}
+	return all
+}
+
 // SameDisks reports whether two lists name the same disks to write to, in any order.
 func SameDisks(a, b []Disk) bool { return slices.Equal(written(a), written(b)) }
 

@@ -52,3 +52,40 @@ func TestWhatLiesBehindIsNobodyElses(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatCannotBeNamedFreesNothing: a guest writes to a disk of which nobody can say what it is.
+// That may be any of those that it had, or lie over it, until a look names them all again.
+func TestWhatCannotBeNamedFreesNothing(t *testing.T) {
+	const unnamed, other = Unnamed + "u/vda", Unnamed + "u/definition"
+	had := []Disk{{Identity: "file:/a.snap"}, {Identity: "file:/a", Behind: "file:/a.snap"},
+		{Identity: "file:/b"}, {Identity: "file:/vars", State: true}, {Identity: "file:/cd", ReadOnly: true}}
+	started := []Disk{{Identity: "file:/a"}, {Identity: "file:/b"}, {Identity: "file:/vars", State: true}}
+	for _, c := range []struct {
+		name string
+		live []Disk
+		kept []string
+	}{
+		{"all is named", []Disk{{Identity: "file:/c"}}, nil},
+		{"a medium is not", []Disk{{Identity: unnamed, ReadOnly: true}}, nil},
+		{"one is not", []Disk{{Identity: unnamed}, {Identity: "file:/b"}},
+			[]string{"file:/a.snap", "file:/a", "file:/vars"}},
+		{"none is", []Disk{{Identity: other}}, []string{"file:/a.snap", "file:/a", "file:/b", "file:/vars"}},
+	} {
+		now := KeepKnown(c.live, had)
+		if len(now) != len(c.live)+len(c.kept) || !SameDisks(now, KeepKnown(c.live, now)) {
+			t.Errorf("%s: %+v, and with the next look %+v", c.name, now, KeepKnown(c.live, now))
+		}
+		for _, identity := range c.kept {
+			if len(Conflicts(now, []Disk{{Identity: identity}})) == 0 {
+				t.Errorf("%s: %s is free", c.name, identity)
+			}
+		}
+		if drift := DriftOf(started, now); len(c.kept) > 0 && !drift.Loses() {
+			t.Errorf("%s: a start would lose nothing: %s", c.name, drift)
+		}
+	}
+	again := KeepKnown([]Disk{{Identity: other}}, KeepKnown([]Disk{{Identity: unnamed}}, had))
+	if len(again) != 5 || again[3].Behind != other {
+		t.Errorf("the next one that cannot be named: %+v", again)
+	}
+}

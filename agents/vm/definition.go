@@ -142,9 +142,11 @@ func DisksOf(definition string) (disks []resources.Disk, uuid, name string, err 
 }
 
 // liveDisks reads the disks of a VM that runs. None of them is left out: one that cannot be named
-// is a disk that it writes and that nobody knows, and hides no other.
+// is a disk that it writes and that nobody knows, and hides no other, not even what lies behind it.
 func liveDisks(definition, uuid string) []resources.Disk {
-	unknown := func(which string) resources.Disk { return resources.Disk{Identity: unreadable + uuid + "/" + which} }
+	unknown := func(which string) resources.Disk {
+		return resources.Disk{Identity: resources.Unnamed + uuid + "/" + which}
+	}
 	var domain domainXML
 	if err := xml.Unmarshal([]byte(definition), &domain); err != nil {
 		return []resources.Disk{unknown("definition")}
@@ -159,7 +161,12 @@ func liveDisks(definition, uuid string) []resources.Disk {
 			}
 			one := unknown(name)
 			one.ReadOnly = disk.readOnly()
+			nameless := len(read) == 0
 			read = append(read, one)
+			if nameless && !one.ReadOnly {
+				besides, _ := disk.besides(one.Identity)
+				read = append(read, besides...)
+			}
 		}
 		disks = append(disks, read...)
 	}
@@ -172,10 +179,6 @@ func liveDisks(definition, uuid string) []resources.Disk {
 	}
 	return append(disks, domain.rest()...)
 }
-
-// unreadable begins the identity of a disk that one VM has and that cannot be named. Two of them
-// are never the same.
-const unreadable = "unreadable:"
 
 // read returns a disk with what lies behind it, nothing for an empty drive. With an error, what it
 // returns is not all.

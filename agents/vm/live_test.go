@@ -105,6 +105,13 @@ func TestADiskThatCannotBeNamedHidesNoOther(t *testing.T) {
 			[]resources.Disk{{Identity: "unreadable:" + uuid + "/1"}}},
 		{"a medium", "<disk type='vhostvdpa' device='cdrom'><source dev='/dev/x'/><target dev='sda'/></disk>",
 			[]resources.Disk{{Identity: "unreadable:" + uuid + "/sda", ReadOnly: true}}},
+		{"an overlay", "<disk type='vhostvdpa' device='disk'><source dev='/dev/x'/><backingStore type='file'>" +
+			"<source file='/srv/a.img'/></backingStore><target dev='vdc'/></disk>",
+			[]resources.Disk{{Identity: "unreadable:" + uuid + "/vdc"},
+				{Identity: "file:/srv/a.img", Behind: "unreadable:" + uuid + "/vdc"}}},
+		{"a copy under way", "<disk type='vhostvdpa' device='disk'><source dev='/dev/x'/><mirror type='file'>" +
+			"<source file='/srv/b.img'/></mirror><target dev='vdc'/></disk>",
+			[]resources.Disk{{Identity: "unreadable:" + uuid + "/vdc"}, {Identity: "file:/srv/b.img"}}},
 		{"an empty drive", "<disk type='network' device='floppy'><target dev='fda'/></disk>", nil},
 		{"copied to what cannot be named", "<disk type='block' device='disk'><source dev='/dev/vg/a'/>" +
 			"<mirror type='network' job='copy'><source protocol='nbd' name='x'/></mirror><target dev='vdd'/></disk>",

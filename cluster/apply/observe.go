@@ -368,9 +368,11 @@ func (t *transaction) mayLose(service cluster.Service, c cluster.Ask) rules.Refu
 	var why message.Text
 	switch c.Op {
 	case cluster.OpDisable, cluster.OpStop, cluster.OpRestart, cluster.OpRelocate:
-		if service.State == resources.Started || service.State == resources.Migrating {
+		// What moves refuses all of them but a disable by its state: a word would not help.
+		moves := service.State == resources.Migrating
+		if service.State == resources.Started || (moves && c.Op == cluster.OpDisable) {
 			why = service.ThrowsAway()
-		} else if c.Op == cluster.OpRelocate {
+		} else if c.Op == cluster.OpRelocate && !moves {
 			why = service.HoldsBack()
 		}
 	case cluster.OpEnable:

@@ -77,7 +77,8 @@ func differs(s *cluster.State, self, name string, o resources.Observation) bool 
 	}
 	partial := service.Flags&resources.Partial != 0
 	return h.Condition != string(o.Condition) || h.Reason != o.Reason ||
-		(len(o.Disks) > 0 && !resources.SameDisks(h.Disks, o.Disks)) || (service.Owner == self && partial != o.Partial)
+		(len(o.Disks) > 0 && !resources.SameDisks(h.Disks, h.RunsOn(o.Disks).Disks)) ||
+		(service.Owner == self && partial != o.Partial)
 }
 
 // posted reports whether a command of this key waits in the outbox.

@@ -19,11 +19,17 @@ func (p *planner) noteAstray(service cluster.Service) {
 	p.wait(service.Spec.Name, message.VMDisksOther.With(service.Astray.String(), p.TakenFrom(service)), next)
 }
 
-// notePlugged says of a running VM which of its devices the next start is without. A declaration
-// that came since may have them: then the next look tells.
+// notePlugged says of a running VM which of its devices the next start is without. Nothing looks
+// again because a definition was declared anew: until something does, what can be told of the new
+// one is that it may have them.
 func (p *planner) notePlugged(service cluster.Service, h cluster.Holder) {
-	if len(h.Plugged) > 0 && h.Definition == service.Spec.Definition {
-		p.wait(service.Spec.Name, message.VMPlugged.With(h.PluggedNames()), message.DoDeclareDevices.With(service.Spec.Name))
+	name, devices := service.Spec.Name, h.PluggedNames()
+	switch {
+	case devices == "":
+	case h.Definition == service.Spec.Definition:
+		p.wait(name, message.VMPlugged.With(devices), message.DoDeclareDevices.With(name))
+	default:
+		p.wait(name, message.VMPluggedThen.With(devices), message.DoSeeDevices.With(name))
 	}
 }
 

@@ -38,6 +38,10 @@ var (
 	VMUnplugged = New("vm-unplugged", "it no longer has a device that its next start is without")
 	// DoDeclareDevices says what a person does about them.
 	DoDeclareDevices = New("do-declare-devices", "put them into the definition of {service}, or unplug them")
+	// VMPluggedThen: the definition was declared anew, and a look may not have compared it yet.
+	VMPluggedThen = New("vm-plugged-then", "plugged in while it runs, and not in the definition by which it was "+
+		"started: {devices}; its next start is by another one, which may lack them")
+	DoSeeDevices = New("do-see-devices", "see that the definition of {service} has them, or unplug them")
 
 	VMDisksOther = New("vm-disks-other", "it runs on other disks than it was started with: {drift}"+
 		"[. ONE DISK, TWO SERVICES: {conflict}]")

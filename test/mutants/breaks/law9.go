@@ -122,9 +122,22 @@ var ranOn = []Mutant{
 		Nets:   first(tests("agents/vm", "^TestADiskThatCannotBeNamedHidesNoOther$")),
 	},
 	{
+		Name: "what-lies-behind-the-nameless-is-free", Law: "L9",
+		Broken: "the images behind a disk that cannot be named are nobody's",
+		Edits:  []Edit{{"agents/vm/definition.go", "nameless := len(read) == 0\n", "nameless := len(read) < 0\n"}},
+		Nets:   first(tests("agents/vm", "^TestADiskThatCannotBeNamedHidesNoOther$")),
+	},
+	{
+		Name: "the-nameless-frees-the-known", Law: "L9",
+		Broken: "a look that cannot name what a VM writes frees the disks that it had",
+		Edits: []Edit{{"cluster/holders.go", "= resources.KeepKnown(live, h.Disks), nil\n",
+			"= resources.KeepKnown(live, nil), nil\n"}},
+		Nets: first(tests("cluster", "^TestADiskWithoutANameFreesNoOther$")),
+	},
+	{
 		Name: "what-moves-is-disabled-without-a-word", Law: "L9",
 		Broken: "a VM that writes to an overlay is disabled without a word because it happens to move",
-		Edits: []Edit{{observe, "service.State == resources.Started || service.State == resources.Migrating {",
+		Edits: []Edit{{observe, "service.State == resources.Started || (moves && c.Op == cluster.OpDisable) {",
 			"service.State == resources.Started {"}},
 		Nets: first(tests("cluster", "^TestAMoveIsNotEndedBesideAnOverlay$")),
 	},
