@@ -23,6 +23,16 @@ chardev: <channel type="unix"><source mode="bind" path="/etc/shadow"/></channel>
 chardev: <channel type="unix"><source mode="bind" path="/run/libvirt/qemu/channel/../../x"/></channel>
 other: <smartcard mode="host-certificates"><database>/etc</database></smartcard>
 file-disk: <disk device="disk"><source file="/etc/shadow"/></disk>
+file-disk: <disk type="file" device="cdrom"><source file="/etc/shadow"/></disk>
+file-disk: <disk type="network" device="cdrom"><source file="/etc/shadow"/></disk>
+block-disk file-disk: <disk device="floppy"><source dev="/dev/sda"/></disk>
+file-disk: <disk type="file" device="cdrom"><source/></disk>
+file-disk: <disk type="file" device="cdrom"><backingStore/></disk>
+block-disk: <disk type="block" device="cdrom"><mirror/></disk>
+file-disk: <disk type="file" device="disk"/>
+file-disk: <disk type="file"/>
+file-disk: <disk type="dir" device="floppy"/>
+other: <disk type="nvme" device="cdrom"/>
 other: <disk type="nvme"><source type="pci" namespace="1"/></disk>
 other: <disk type="vhostuser"><source type="unix" path="/x"/></disk>
 other: <disk type="network" rawio="yes"/>

@@ -210,6 +210,12 @@ var ports = []Mutant{
 		Nets:  first(tests("internal/server", "^TestWhatAnAdministratorMayHaveDoneIsNeverLeftOut$")),
 	},
 	{
+		Name: "drives-are-always-empty", Law: "L10", Broken: "a policy takes what is in a drive of a VM for nothing",
+		Edits: []Edit{{"internal/config/nodefile/harmless_disks.go", "listed(\"source backingStore mirror\"",
+			"listed(\"backingStore mirror\""}},
+		Nets: first(tests("internal/config/nodefile", "^TestWhatReachesAHostIsNeverHarmless$")),
+	},
+	{
 		Name: "metrics-refused-without-a-trace", Law: "L10",
 		Broken: "who was not let read metrics is not in the audit trail",
 		Edits:  []Edit{{served, "\t\td.refusedMonitor(r.RemoteAddr, err)\n", ""}},
