@@ -216,6 +216,12 @@ var ports = []Mutant{
 		Nets: first(tests("internal/config/nodefile", "^TestWhatReachesAHostIsNeverHarmless$")),
 	},
 	{
+		Name: "channels-are-anybodys", Law: "L10", Broken: "a VM listens where another one's guest agent is asked",
+		Edits: []Edit{{"internal/config/nodefile/harmless_channels.go", "return below(folder, at) && isChannelOf(",
+			"return below(folder, at) || isChannelOf("}},
+		Nets: first(tests("internal/config/nodefile", "^TestOnlyAGuestsOwnChannelIsHarmless$")),
+	},
+	{
 		Name: "metrics-refused-without-a-trace", Law: "L10",
 		Broken: "who was not let read metrics is not in the audit trail",
 		Edits:  []Edit{{served, "\t\td.refusedMonitor(r.RemoteAddr, err)\n", ""}},
