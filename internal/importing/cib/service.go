@@ -63,8 +63,10 @@ func (t *translation) role(i *item, name string, spec *importing.Mapping) {
 		m.tell(cannot, noRoles+"; it is started", "target-role")
 	}
 	t.unmanaged(m, name, spec)
-	m.tell(unneeded, "managed, as everything", "is-managed", "maintenance")
+	m.tell(unneeded, asEverything, "is-managed", "maintenance")
 }
+
+const asEverything = "managed, as everything"
 
 // unmanaged leaves a service down of which Pacemaker kept its hands off: a document does
 // not freeze, and nobody could do it before the service is started. What runs is taken in
