@@ -16,7 +16,8 @@ type AuditEntry struct {
 	Who string `json:"who"`
 	// From is where it came from: the socket, or an address.
 	From string `json:"from,omitempty"`
-	// Act is what was asked for, and Result how that ended: "ok", "refused: why".
+	// Act is what was asked for, and Result how that ended: "ok", "refused: why", "outcome unknown:
+	// why".
 	Act    string `json:"act"`
 	Result string `json:"result"`
 	// More is how many like it were not written down, to keep a flood from pushing out the rest.
@@ -25,8 +26,11 @@ type AuditEntry struct {
 	Sum string `json:"sum"`
 }
 
-// ResultOK is the result of what was done.
-const ResultOK = "ok"
+// ResultOK is the result of what was done, and ResultUnknown begins that of what may have been.
+const (
+	ResultOK      = "ok"
+	ResultUnknown = "outcome unknown: "
+)
 
 // AuditTrail is a part of one node's audit trail, oldest first.
 type AuditTrail struct {

@@ -105,10 +105,28 @@ func (b *Brakes) Due(now time.Time) (due []Entry) {
 		}
 		on.window.begin(now, Window)
 		on.hour.begin(now, time.Hour)
-		e := on.last
-		e.More = on.left - 1
-		on.told()
-		due = append(due, e)
+		due = append(due, on.rest())
 	}
 	return due
+}
+
+// Rest are those of all that were left out, whether there is room or not: the brakes forget with
+// their process.
+func (b *Brakes) Rest() (rest []Entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(b.of)) {
+		if on := b.of[name]; on.left > 0 {
+			rest = append(rest, on.rest())
+		}
+	}
+	return rest
+}
+
+// rest is the newest of what was left out, with the number of the others.
+func (b *brake) rest() Entry {
+	e := b.last
+	e.More = b.left - 1
+	b.told()
+	return e
 }

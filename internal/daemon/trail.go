@@ -19,8 +19,8 @@ import (
 )
 
 // trail is the daemon's audit trail, and the brakes on what is added to it: what failed counts by
-// the kind of caller, and what was done by the person, so that nobody pushes out what was done, nor
-// hides what another kind of caller is refused.
+// the kind of caller, of administrators by the person, and what was done by the person, so that
+// nobody pushes out what was done, nor hides what another kind of caller is refused.
 type trail struct {
 	*audit.Trail
 	brakes audit.Brakes
@@ -38,16 +38,21 @@ func (d *Daemon) keepTrail(ctx context.Context) {
 	if err := d.tellSteps(); err != nil {
 		d.logger.Warn("the audit trail does not have who stepped over entries of the log", "error", err)
 	}
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	var telling sync.WaitGroup
 	defer telling.Wait()
 	telling.Go(func() {
+		defer end() // the trail is written until the number of what was left out is in it
 		for sleep.For(ctx, audit.Window) {
 			for _, e := range d.trail.brakes.Due(time.Now()) {
 				d.write(e)
 			}
 		}
+		for _, e := range d.trail.brakes.Rest() {
+			d.write(e)
+		}
 	})
-	d.trail.Run(ctx, func(err error) {
+	d.trail.Run(running, func(err error) {
 		text := ""
 		if err != nil {
 			text = err.Error()
@@ -62,8 +67,11 @@ func (d *Daemon) keep(e audit.Entry, braked limits.Kind) {
 	e.At = time.Now()
 	if braked != "" {
 		kind, person := string(braked)+" refused", ""
-		if e.Result == api.ResultOK {
+		switch {
+		case e.Result == api.ResultOK:
 			kind, person = string(braked), e.Who
+		case braked == limits.Root, braked == limits.Admins:
+			person = e.Who // a program that fails all day hides no person's failures
 		}
 		var written bool
 		if e, written = d.trail.brakes.Pass(kind, person, e); !written {

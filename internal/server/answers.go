@@ -33,12 +33,27 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		answerFailure(w, http.StatusConflict, "refused", err.Error())
 	case errors.Is(err, quorum.ErrLogVolume):
 		answerFailure(w, http.StatusServiceUnavailable, "log_volume", err.Error())
-	case errors.Is(err, quorum.ErrOutcomeUnknown), errors.Is(err, quorum.ErrNotYetApplied),
-		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, quorum.ErrClosed):
-		answerFailure(w, http.StatusServiceUnavailable, "outcome_unknown", "outcome unknown: "+err.Error())
+	case outcomeUnknown(err):
+		answerFailure(w, http.StatusServiceUnavailable, codeOutcomeUnknown, api.ResultUnknown+err.Error())
 	default:
 		answerFailure(w, http.StatusInternalServerError, "failed", err.Error())
 	}
+}
+
+const codeOutcomeUnknown = "outcome_unknown"
+
+// outcomeUnknown says whether what was asked for may have been done all the same.
+func outcomeUnknown(err error) bool {
+	var failure *refused
+	var theirs api.Failure
+	switch {
+	case errors.As(err, &theirs):
+		return theirs.Code == codeOutcomeUnknown
+	case errors.As(err, &failure):
+		return failure.Code == codeOutcomeUnknown
+	}
+	return errors.Is(err, quorum.ErrOutcomeUnknown) || errors.Is(err, quorum.ErrNotYetApplied) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, quorum.ErrClosed)
 }
 
 // refused is an answer that says no.

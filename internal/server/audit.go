@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/limits"
@@ -26,6 +27,9 @@ func (s *Server) audit(who Caller, r *http.Request, a access, err error) {
 	braked := brakeOf(who)
 	if err == nil && (who.Role == pki.RoleAdmin || a.join) {
 		braked = "" // what was done with every power, or let somebody in, is never left out
+	}
+	if outcomeUnknown(err) && who.Role == pki.RoleAdmin && !refusal {
+		braked = "" // it may have been done
 	}
 	s.daemon.Keep(api.AuditEntry{Who: nameFor(who), From: who.From, Act: act, Result: resultOf(err)}, braked)
 }
@@ -55,6 +59,9 @@ func nameFor(who Caller) string {
 func resultOf(err error) string {
 	if err == nil {
 		return api.ResultOK
+	}
+	if outcomeUnknown(err) {
+		return api.ResultUnknown + strings.TrimPrefix(err.Error(), api.ResultUnknown)
 	}
 	return "refused: " + err.Error()
 }

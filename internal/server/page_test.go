@@ -1,13 +1,17 @@
 package server
 
 import (
+	"context"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 // TestVisitsAreEndedByAnAdministratorOnTheNode, who stands in the trail with whose they were.
@@ -68,6 +72,34 @@ func TestWhateverFailsIsBraked(t *testing.T) {
 		ask(t, handler, c.who, "POST", c.path, c.body)
 		if len(f.kept) != before+1 || f.brakes[before] != c.want {
 			t.Errorf("%+v at %s: %+v on the brakes %q, want %q", c.who, c.path, f.kept[before:], f.brakes[before:], c.want)
+		}
+	}
+}
+
+// TestWhatAnAdministratorMayHaveDoneIsNeverLeftOut: an entry that nobody answers for may be in the
+// log. What was refused is not.
+func TestWhatAnAdministratorMayHaveDoneIsNeverLeftOut(t *testing.T) {
+	admin := Caller{Name: "admin alice", Kind: pki.KindClient, Role: pki.RoleAdmin}
+	for _, c := range []struct {
+		who    Caller
+		err    error
+		brake  limits.Kind
+		result string
+	}{
+		{admin, fmt.Errorf("fence: %w", quorum.ErrOutcomeUnknown), "", "outcome unknown: fence: outcome unknown: "},
+		{admin, quorum.ErrOutcomeUnknown, "", "outcome unknown: the entry may"},
+		{admin, quorum.ErrNotYetApplied, "", "outcome unknown: the entry is committed"},
+		{rootUser, context.DeadlineExceeded, "", "outcome unknown: "},
+		{admin, api.Failure{Code: "outcome_unknown", Message: "the leader went"}, "", "outcome unknown: the leader went"},
+		{admin, quorum.ErrNoLeader, limits.Admins, "refused: "},
+		{admin, api.Failure{Code: "refused", Message: "no"}, limits.Admins, "refused: no"},
+		{operator, quorum.ErrOutcomeUnknown, limits.Users, "outcome unknown: "},
+	} {
+		f, told := newFake(), "fence node3"
+		c.who.told = &told
+		f.serve().audit(c.who, httptest.NewRequest("POST", api.PathFence, nil), access{kept: true}, c.err)
+		if len(f.kept) != 1 || f.brakes[0] != c.brake || !strings.HasPrefix(f.kept[0].Result, c.result) {
+			t.Errorf("%s, %v: %+v on the brakes %q", c.who.Name, c.err, f.kept, f.brakes)
 		}
 	}
 }

@@ -32,6 +32,8 @@ type Client struct {
 
 	mu   sync.Mutex
 	conn net.Conn
+	// old is since when an older forwarder has been left in its place; zero where there is none.
+	old time.Time
 }
 
 // Ensure finds the running forwarder of Config.Dir or starts one with argv (no
@@ -91,6 +93,10 @@ func (c *Client) ask(ctx context.Context, asked request) (reply, error) {
 	defer cancel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.askLocked(ctx, asked)
+}
+
+func (c *Client) askLocked(ctx context.Context, asked request) (reply, error) {
 	got, err := c.exchange(asked)
 	if err != nil {
 		if err := c.connectLocked(ctx); err != nil {
@@ -138,8 +144,40 @@ func (c *Client) connect(ctx context.Context) error {
 
 // fits says whether a forwarder may be ours: one that goes on at an address that this node no
 // longer has is reached by nobody.
-func (c *Client) fits(got reply) bool {
-	return got.Version == Version && (c.config.Listen == "" || got.Status.Listen == c.config.Listen)
+func (c *Client) fits(got reply) bool { return got.Version == Version && c.isHere(got) }
+
+func (c *Client) isHere(got reply) bool {
+	return c.config.Listen == "" || got.Status.Listen == c.config.Listen
+}
+
+// mayGoOn says whether an older forwarder stays for now: an old one cuts its streams some time
+// after it is retired, and a way that is open may be about to be used. A move of much memory takes
+// long.
+func (c *Client) mayGoOn(got reply, now time.Time) bool {
+	return got.Version >= oldestKept && got.Version < Version && c.isHere(got) &&
+		got.Status.Streams+got.Status.Routes > 0 && (c.old.IsZero() || now.Sub(c.old) < c.config.KeepOld)
+}
+
+// goOn leaves an older forwarder in its place.
+func (c *Client) goOn(conn net.Conn, got reply) {
+	c.conn = conn
+	if c.old.IsZero() {
+		c.old = time.Now()
+		c.config.Logger.Info("an older forwarder goes on until what it carries has ended", "version", got.Version,
+			"pid", got.Status.PID, "streams", got.Status.Streams, "routes", got.Status.Routes)
+	}
+}
+
+// look starts a forwarder where none answers, and in the place of an older one that no longer
+// carries anything.
+func (c *Client) look(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	got, err := c.askLocked(ctx, request{Op: "hello", Version: Version})
+	if err != nil || c.fits(got) || c.mayGoOn(got, time.Now()) {
+		return err
+	}
+	return c.connectLocked(ctx)
 }
 
 // connectLocked finds a forwarder that speaks our version where we are, or starts one.
@@ -153,6 +191,11 @@ func (c *Client) connectLocked(ctx context.Context) error {
 		c.conn = conn
 		return nil
 	}
+	if err == nil && c.mayGoOn(got, time.Now()) {
+		c.goOn(conn, got)
+		return nil
+	}
+	c.old = time.Time{}
 	if err == nil {
 		c.config.Logger.Info("retiring a forwarder of another version or address", "version", got.Version,
 			"address", got.Status.Listen, "pid", got.Status.PID)
@@ -278,7 +321,7 @@ func (c *Client) keep() {
 		case <-ticker.C:
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-		if _, err := c.Status(ctx); err != nil {
+		if err := c.look(ctx); err != nil {
 			c.config.Logger.Warn("the forwarder of migrations is not running and could not be started", "error", err)
 		} else if c.config.Refused != nil {
 			c.hearRefusals(ctx)

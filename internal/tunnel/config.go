@@ -59,7 +59,8 @@ type Config struct {
 	IdleStream time.Duration
 	// IdleProcess ends a forwarder without daemon and streams.
 	IdleProcess time.Duration
-	// Drain is how long streams may go on after a SIGTERM.
+	// Drain is how long streams may go on after a SIGTERM. Those of a forwarder that was retired go
+	// on until they end.
 	Drain time.Duration
 	// DataWait is how long the target's QEMU may take to open its socket.
 	DataWait time.Duration
@@ -72,6 +73,9 @@ type Config struct {
 	// AfterAct is how long the streams of a guest that is just arriving may go on after its
 	// migration has ended in the log. Others are cut at once.
 	AfterAct time.Duration
+	// KeepOld is how long the daemon puts off to retire a forwarder of an older version that always
+	// carries something.
+	KeepOld time.Duration
 	// Deaf is how long new streams are taken without a daemon, which is what
 	// tells the forwarder who was removed.
 	Deaf time.Duration
@@ -98,6 +102,7 @@ func (c Config) withDefaults() Config {
 	set(&c.IntentWait, 5*time.Second)
 	set(&c.TargetWait, 3*time.Second)
 	set(&c.AfterAct, 10*time.Minute)
+	set(&c.KeepOld, 24*time.Hour)
 	set(&c.Deaf, 15*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -7,8 +7,12 @@ import (
 )
 
 // Version of the control protocol; a daemon that speaks another one, or has another address,
-// retires the running forwarder and starts its own.
-const Version = 3
+// retires the running forwarder and starts its own: an older one, from oldestKept on, when it
+// carries nothing. Those open and release ways as this one does.
+const (
+	Version    = 3
+	oldestKept = 2
+)
 
 const controlLimit = 16 << 10
 

@@ -38,7 +38,8 @@ type forwarder struct {
 // RunForwarder is the forwarder process: it serves until no daemon and no
 // stream has been there for Config.IdleProcess, until it is asked to retire,
 // or until ctx ends (SIGTERM). Then it stops listening at once and lets the
-// open streams end, for Config.Drain at most. Being idle or retired is no error.
+// open streams end, for Config.Drain at most after ctx has ended. Being idle or
+// retired is no error.
 func RunForwarder(ctx context.Context, config Config) error {
 	config = config.withDefaults()
 	if config.Security == nil {
@@ -75,7 +76,7 @@ func RunForwarder(ctx context.Context, config Config) error {
 	_ = outside.Close()
 	f.closeRoutes()
 	unlock()
-	f.drain()
+	f.drain(ctx)
 	return nil
 }
 
@@ -212,17 +213,19 @@ func (f *forwarder) closeRoutes() {
 	}
 }
 
-// drain lets open streams end.
-func (f *forwarder) drain() {
-	deadline := time.NewTimer(f.config.Drain)
-	defer deadline.Stop()
+// drain lets open streams end. Each is bounded by its migration and by Config.IdleStream; whoever
+// wants the process to end before says so by a SIGTERM.
+func (f *forwarder) drain(ctx context.Context) {
+	wanted, deadline := ctx.Done(), (<-chan time.Time)(nil)
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	recheck := time.NewTicker(recheckEvery)
 	defer recheck.Stop()
 	for f.carried.count("") > 0 {
 		select {
-		case <-deadline.C:
+		case <-wanted:
+			wanted, deadline = nil, time.After(f.config.Drain)
+		case <-deadline:
 			f.config.Logger.Warn("the forwarder ends with streams still open", "streams", f.carried.count(""))
 			return
 		case now := <-recheck.C:

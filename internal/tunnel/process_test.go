@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 	config := Config{
 		Dir: dir, Listen: os.Getenv("TUNNEL_TEST_LISTEN"), LibvirtSocket: os.Getenv("TUNNEL_TEST_LIBVIRT"),
 		Security: plainSecurity{},
-		DataUID:  os.Getuid(), DataGID: os.Getgid(), IdleProcess: 5 * time.Second, Drain: 5 * time.Second,
+		DataUID:  os.Getuid(), DataGID: os.Getgid(), IdleProcess: 5 * time.Second,
+		Drain: time.Millisecond, // a retired one does not hurry
 	}
 	if err := RunForwarder(context.Background(), config); err != nil {
 		println(err.Error())

@@ -2,11 +2,6 @@ package nodefile
 
 import "slices"
 
-// channelFolders are those in which libvirt puts the sockets of guest agents by itself.
-var channelFolders = []string{
-	"/var/lib/libvirt/qemu/channel/", "/run/libvirt/qemu/channel/", "/var/run/libvirt/qemu/channel/",
-}
-
 // What a definition may name by its path though it is on the host: it gives nothing but what it is
 // for.
 var (
@@ -134,8 +129,7 @@ func reachesASocket(source *element) bool {
 		return false
 	}
 	at, mode := source.attributes["path"], source.attributes["mode"]
-	isOurs := mode == "bind" && slices.ContainsFunc(channelFolders, func(folder string) bool { return below(folder, at) })
-	return mode == "connect" || at != "" && !isOurs
+	return mode == "connect" || at != "" && (mode != "bind" || !isOwnChannel(at, source.guest()))
 }
 
 func judgeRandomness(e *element, found findings) {

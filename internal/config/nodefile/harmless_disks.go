@@ -1,5 +1,10 @@
 package nodefile
 
+import (
+	"cmp"
+	"slices"
+)
+
 // cephFolder is where the settings of Ceph are, which only root of the host writes.
 const cephFolder = "/etc/ceph/"
 
@@ -39,7 +44,27 @@ var shapesOfDisks = map[string]shape{
 	"chosenLabel": {judge: always("unconfined")},
 }
 
-func judgeDisk(e *element, found findings) { judgeType(e, e.attributes["type"], found) }
+// judgeDisk: a drive with nothing in it opens nothing.
+func judgeDisk(e *element, found findings) {
+	if !isEmptyDrive(e) {
+		judgeType(e, e.attributes["type"], found)
+	}
+}
+
+// isEmptyDrive: only drives may be without a source, and libvirt writes what type of source they
+// had last.
+func isEmptyDrive(e *element) bool {
+	switch e.attributes["device"] {
+	case "cdrom", "floppy":
+	default:
+		return false
+	}
+	holds := func(child *element) bool {
+		return child.name.Space != "" || listed("source backingStore mirror", child.name.Local)
+	}
+	return listed("file block", cmp.Or(e.attributes["type"], "file")) && e.attributes["file"] == "" &&
+		!slices.ContainsFunc(e.inside, holds)
+}
 
 // judgeLayer: the last layer of a chain is an empty element.
 func judgeLayer(e *element, found findings) {

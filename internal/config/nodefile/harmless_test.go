@@ -21,8 +21,19 @@ chardev: <serial type="pty"><log file="/etc/cron.d/x"/></serial>
 chardev: <channel type="unix"><source mode="connect" path="/run/x"/></channel>
 chardev: <channel type="unix"><source mode="bind" path="/etc/shadow"/></channel>
 chardev: <channel type="unix"><source mode="bind" path="/run/libvirt/qemu/channel/../../x"/></channel>
+chardev: <channel type="unix"><source mode="bind" path="/run/libvirt/qemu/channel/7-b/org.agent.0"/></channel>
 other: <smartcard mode="host-certificates"><database>/etc</database></smartcard>
 file-disk: <disk device="disk"><source file="/etc/shadow"/></disk>
+file-disk: <disk type="file" device="cdrom"><source file="/etc/shadow"/></disk>
+file-disk: <disk type="network" device="cdrom"><source file="/etc/shadow"/></disk>
+block-disk file-disk: <disk device="floppy"><source dev="/dev/sda"/></disk>
+file-disk: <disk type="file" device="cdrom"><source/></disk>
+file-disk: <disk type="file" device="cdrom"><backingStore/></disk>
+block-disk: <disk type="block" device="cdrom"><mirror/></disk>
+file-disk: <disk type="file" device="disk"/>
+file-disk: <disk type="file"/>
+file-disk: <disk type="dir" device="floppy"/>
+other: <disk type="nvme" device="cdrom"/>
 other: <disk type="nvme"><source type="pci" namespace="1"/></disk>
 other: <disk type="vhostuser"><source type="unix" path="/x"/></disk>
 other: <disk type="network" rawio="yes"/>
@@ -153,6 +164,43 @@ func TestOrdinaryDefinitionsHaveOnlyThePowersThatTheyShow(t *testing.T) {
 		found, err := powersOf(string(text))
 		if err == nil && !slices.Equal(slices.Sorted(maps.Keys(found)), []string{"file-disk"}) {
 			t.Errorf("%s: %v", file, found)
+		}
+	}
+}
+
+// TestOnlyAGuestsOwnChannelIsHarmless: who names another guest's socket answers for its agent.
+func TestOnlyAGuestsOwnChannelIsHarmless(t *testing.T) {
+	const old, agent = "/var/lib/libvirt/qemu/channel/target/", "/org.qemu.guest_agent.0"
+	for _, c := range []struct {
+		name, path string
+		own        bool
+	}{
+		{"a", old + "domain-7-a" + agent, true},
+		{"a", "/run/libvirt/qemu/channel/7-a" + agent, true},
+		{"a", old + "domain-a" + agent, true},
+		{"a", old + "a.org.qemu.guest_agent.0", true},
+		{"3-a", old + "domain-7-3-a" + agent, true},
+		{"a-guest-whose-name-is-long", old + "domain-7-a-guest-whose-name-i" + agent, true},
+		{"größer-als-zwanzig-zeichen", old + "domain-7-größer-als-zwanzig-z" + agent, true},
+		{"a", old + "domain-7-b" + agent, false},
+		{"a", old + "domain-7-b-a" + agent, false},
+		{"a", old + "domain-b" + agent, false},
+		{"a", old + "b.org.qemu.guest_agent.0", false},
+		{"a", old + "a", false},
+		{"a", old + "a" + agent, false},
+		{"a", old + "domain-7-a/x" + agent, false},
+		{"a", old + "domain-7-a/../domain-8-b" + agent, false},
+		{"7-b", old + "domain-7-b" + agent, false},
+		{"", old + "domain-7-" + agent, false},
+		{" a", old + "domain-7-a" + agent, false},
+		{"a<x>b</x>", old + "domain-7-a" + agent, false},
+		{"a</name><name>b", old + "domain-7-b" + agent, false},
+	} {
+		text := `<domain type="kvm"><name>` + c.name + `</name><devices><channel type="unix"><source mode="bind" path="` +
+			c.path + `"/><target type="virtio" name="x"/></channel></devices></domain>`
+		found, err := powersOf(text)
+		if _, reaches := found["chardev"]; err != nil || reaches == c.own {
+			t.Errorf("%s at %s: %v, %v", c.name, c.path, found, err)
 		}
 	}
 }

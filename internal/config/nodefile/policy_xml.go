@@ -24,6 +24,8 @@ type element struct {
 	strange bool
 	said    strings.Builder
 	inside  []*element
+	// domain is the outermost element.
+	domain *element
 }
 
 // readDefinition reads a domain's XML. What libvirt's parser could read in another way is refused:
@@ -55,6 +57,10 @@ func readDefinition(text string) (*element, error) {
 				return nil, fmt.Errorf("it has more than %d elements", mostElements)
 			}
 			begun := begin(part)
+			begun.domain = begun
+			if len(path) > 1 {
+				begun.domain = path[1]
+			}
 			above.inside = append(above.inside, begun)
 			path = append(path, begun)
 		case xml.EndElement:
@@ -87,6 +93,19 @@ func begin(start xml.StartElement) *element {
 
 // own is the element's text without the space around it.
 func (e *element) own() string { return strings.TrimSpace(e.said.String()) }
+
+// guest is the name of the definition's guest as libvirt reads it; empty where that is not plain.
+func (e *element) guest() string {
+	for _, child := range e.domain.inside {
+		if child.name == (xml.Name{Local: "name"}) {
+			if len(child.inside) > 0 {
+				return ""
+			}
+			return child.said.String()
+		}
+	}
+	return ""
+}
 
 // String names the element as a message does.
 func (e *element) String() string { return fmt.Sprintf("<%.40s>", e.name.Local) }

@@ -106,8 +106,9 @@ func (t *translation) switches() {
 	p.tell(unneeded, "every node may run what no rule forbids", "symmetric-cluster")
 	p.tell(changes, "nofailback of the domains where it is stronger than the scores of the nodes",
 		"default-resource-stickiness")
-	if strings.EqualFold(p.get("is-managed-default"), "false") {
-		p.tell(changes, "every service is declared with autostart: false (see the advice)", "is-managed-default")
+	if t.unmanagedByDefault() {
+		p.tell(changes, "whatever does not say is-managed itself is declared with autostart: false (see the advice)",
+			"is-managed-default")
 	}
 	p.tell(unneeded, "the default", "is-managed-default")
 }

@@ -63,18 +63,26 @@ func (t *translation) role(i *item, name string, spec *importing.Mapping) {
 		m.tell(cannot, noRoles+"; it is started", "target-role")
 	}
 	t.unmanaged(m, name, spec)
-	m.tell(unneeded, "managed, as everything", "is-managed", "maintenance")
+	m.tell(unneeded, asEverything, "is-managed", "maintenance")
 }
+
+// unmanagedByDefault: unlike maintenance-mode, it holds for what says nothing of it.
+func (t *translation) unmanagedByDefault() bool {
+	managed, ok := importing.Truth(t.properties.get("is-managed-default"))
+	return t.properties.has("is-managed-default") && ok && !managed
+}
+
+const asEverything = "managed, as everything"
 
 // unmanaged leaves a service down of which Pacemaker kept its hands off: a document does
 // not freeze, and nobody could do it before the service is started. What runs is taken in
 // all the same.
 func (t *translation) unmanaged(m *pairs, name string, spec *importing.Mapping) {
+	own := m.has("is-managed") && !strings.EqualFold(m.get("is-managed"), "default")
 	managed, ok := importing.Truth(m.get("is-managed"))
 	maintenance, _ := importing.Truth(m.get("maintenance"))
 	all, _ := importing.Truth(t.properties.get("maintenance-mode"))
-	if m.has("is-managed") && ok && !managed || maintenance || all ||
-		strings.EqualFold(t.properties.get("is-managed-default"), "false") {
+	if own && ok && !managed || !own && t.unmanagedByDefault() || maintenance || all {
 		spec.Set("autostart", false)
 		if !slices.Contains(t.frozen, name) {
 			t.frozen = append(t.frozen, name)

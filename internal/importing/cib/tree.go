@@ -42,7 +42,9 @@ func (t *translation) tree(e *importing.Element, members []*item, earlier int) s
 	first := members[0]
 	t.policy(&item{element: e, meta: first.meta}, name, made)
 	for _, i := range members[1:] {
-		t.unmanaged(i.own, name, made)
+		// What its template or a default says holds for it too.
+		t.unmanaged(i.meta, name, made)
+		i.own.tell(unneeded, asEverything, "is-managed", "maintenance")
 		t.sticky(i, name) // A group is as sticky as its members together.
 		i.own.tell(cannot, "counted for the whole service, by what is written at its first member and at the group",
 			i.own.names()...)

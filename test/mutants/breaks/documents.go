@@ -317,6 +317,18 @@ var imports = []Mutant{
 		Nets:   byImportTests("TestRandomCIBsKeepTheirMeaning"),
 	},
 	{
+		Name: "import-members-inherit-nothing", Law: "R",
+		Broken: "a group is started though a template or a default has the hands kept off one of its members",
+		Edits:  []Edit{{"internal/importing/cib/tree.go", "t.unmanaged(i.meta, name", "t.unmanaged(i.own, name"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
+		Name: "import-default-overrules", Law: "R",
+		Broken: "what is managed by its own word stays down for the sake of a default",
+		Edits:  []Edit{{"internal/importing/cib/service.go", "!own && t.unmanagedByDefault()", "t.unmanagedByDefault()"}},
+		Nets:   byCIBTests("TestGolden"),
+	},
+	{
 		Name: "import-ports-of-programs-are-dropped", Law: "L7",
 		Broken: "a fence program that has no address is not told the port on which it is to speak",
 		Edits: []Edit{{"internal/importing/fencing/device.go", "\tif d.made.Text(\"address\") != \"\" {",

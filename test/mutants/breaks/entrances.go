@@ -200,6 +200,28 @@ var ports = []Mutant{
 		Nets: first(tests("internal/daemon", "^TestAFloodOfOneKindHidesNoOther$")),
 	},
 	{
+		Name: "robots-hide-administrators", Law: "L10", Broken: "a program that fails hides what administrators are refused",
+		Edits: []Edit{{"internal/daemon/trail.go", "\t\t\tperson = e.Who // a program", "\t\t\tperson = \"\" // a program"}},
+		Nets:  first(tests("internal/daemon", "^TestOneAdministratorsFailuresHideNoOthers$")),
+	},
+	{
+		Name: "unknown-is-not-done", Law: "L10", Broken: "what an administrator may have done is a number in the trail",
+		Edits: []Edit{{"internal/server/audit.go", "\tif outcomeUnknown(err) && who", "\tif err == nil && who"}},
+		Nets:  first(tests("internal/server", "^TestWhatAnAdministratorMayHaveDoneIsNeverLeftOut$")),
+	},
+	{
+		Name: "drives-are-always-empty", Law: "L10", Broken: "a policy takes what is in a drive of a VM for nothing",
+		Edits: []Edit{{"internal/config/nodefile/harmless_disks.go", "listed(\"source backingStore mirror\"",
+			"listed(\"backingStore mirror\""}},
+		Nets: first(tests("internal/config/nodefile", "^TestWhatReachesAHostIsNeverHarmless$")),
+	},
+	{
+		Name: "channels-are-anybodys", Law: "L10", Broken: "a VM listens where another one's guest agent is asked",
+		Edits: []Edit{{"internal/config/nodefile/harmless_channels.go", "return below(folder, at) && isChannelOf(",
+			"return below(folder, at) || isChannelOf("}},
+		Nets: first(tests("internal/config/nodefile", "^TestOnlyAGuestsOwnChannelIsHarmless$")),
+	},
+	{
 		Name: "metrics-refused-without-a-trace", Law: "L10",
 		Broken: "who was not let read metrics is not in the audit trail",
 		Edits:  []Edit{{served, "\t\td.refusedMonitor(r.RemoteAddr, err)\n", ""}},

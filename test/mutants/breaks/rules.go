@@ -282,6 +282,18 @@ var commands = []Mutant{
 		Nets:   first(tests("cmd/clusterd", "^TestARemovedNodeIsNotStartedAgain$")),
 	},
 	{
+		Name: "upgrades-cut-moves", Law: "-", Broken: "the daemon of a new version cuts the live moves that take long",
+		Edits: []Edit{{"internal/tunnel/client.go", "got.Status.Streams+got.Status.Routes > 0 &&",
+			"got.Status.Streams+got.Status.Routes < 0 &&"}},
+		Nets: first(tests("internal/tunnel", "^TestAnUpgradeCutsNoMove$")),
+	},
+	{
+		Name: "retirement-cuts-moves", Law: "-", Broken: "a forwarder that was retired cuts the live moves that take long",
+		Edits: []Edit{{"internal/tunnel/forwarder.go", "ctx.Done(), (<-chan time.Time)(nil)",
+			"ctx.Done(), time.After(f.config.Drain)"}},
+		Nets: first(tests("internal/tunnel", "^TestStreamsOutliveTheDaemonAndItsForwardersRetirement$")),
+	},
+	{
 		Name: "what-is-off-is-imported-as-started", Law: "R",
 		Broken: "a VM that is off is started when it is taken in",
 		Edits:  []Edit{{"internal/config/rewrite/add.go", "\tif !autostart {", "\tif !autostart && domain == \"-\" {"}},
