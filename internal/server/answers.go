@@ -34,13 +34,11 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	case errors.Is(err, quorum.ErrLogVolume):
 		answerFailure(w, http.StatusServiceUnavailable, "log_volume", err.Error())
 	case outcomeUnknown(err):
-		answerFailure(w, http.StatusServiceUnavailable, codeOutcomeUnknown, api.ResultUnknown+err.Error())
+		answerFailure(w, http.StatusServiceUnavailable, "outcome_unknown", api.ResultUnknown+err.Error())
 	default:
 		answerFailure(w, http.StatusInternalServerError, "failed", err.Error())
 	}
 }
-
-const codeOutcomeUnknown = "outcome_unknown"
 
 // outcomeUnknown says whether what was asked for may have been done all the same.
 func outcomeUnknown(err error) bool {
@@ -48,9 +46,9 @@ func outcomeUnknown(err error) bool {
 	var theirs api.Failure
 	switch {
 	case errors.As(err, &theirs):
-		return theirs.Code == codeOutcomeUnknown
+		return theirs.Code == "outcome_unknown"
 	case errors.As(err, &failure):
-		return failure.Code == codeOutcomeUnknown
+		return failure.Code == "outcome_unknown"
 	}
 	return errors.Is(err, quorum.ErrOutcomeUnknown) || errors.Is(err, quorum.ErrNotYetApplied) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, quorum.ErrClosed)
