@@ -60,8 +60,6 @@ func TestMutantsFitTheSources(t *testing.T) {
 // be broken by others too, or is outside the mind.
 var sharedKinds = map[string]string{
 	"isolated":             "all links cut at once",
-	"board may not":        "the stories show it",
-	"address late":         "a boot that takes longer shows the same, and a daemon test that it waits",
 	"slow follower":        "entries that come late show the same",
 	"another leads":        "the daemon tests with real Raft show it",
 	"arrivals fail":        "a migration that fails for its source shows the same",

@@ -29,8 +29,8 @@ func incarnations() []Mutant {
 			Name: "acts-live-on", Law: "L2", Broken: "an act outlives the incarnation it was given to, so nobody ever ends it",
 			Edits: []Edit{voidsNothing}, Nets: first(Simulation),
 			Faults: []string{"daemon dies", "strikes", "power loss", "blackout", "upgrade", "downgrade", "daemon stopped",
-				"log lost", "log cut", "old folder", "node replaced",
-				"key rotated"},
+				"log lost", "log cut", "old folder", "node replaced", "key rotated", "daemon does not stay up",
+				"address late", "address changes", "addresses change"},
 		},
 		{
 			Name: "work-before-inventory", Law: "L2", Broken: "a node is given work before it has told what runs on it",

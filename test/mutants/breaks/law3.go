@@ -39,7 +39,7 @@ var unknowns = []Mutant{
 		Edits: []Edit{{result,
 			"\tif !c.Result.OK || c.Result.Source != resources.Absent {",
 			"\tif c.Result.Source == resources.Running {"}}, Nets: first(Simulation),
-		Faults: []string{"stops fail", "libvirt down", "calls hang", "hypervisor hangs", "guest hangs"},
+		Faults: []string{"stops fail", "libvirt down", "calls hang", "hypervisor hangs", "guest hangs", "board may not"},
 	},
 	{
 		Name: "unknown-look-is-an-answer", Law: "L3", Broken: "a look that proved nothing is reported as absence",
