@@ -59,6 +59,11 @@ func TestMutantsFitTheSources(t *testing.T) {
 // sharedKinds are kinds of faults that no mutant needs alone: what they break can
 // be broken by others too, or is outside the mind.
 var sharedKinds = map[string]string{
+	"link cut":             "whatever silences a daemon for a moment shows the same",
+	"link cut one way":     "a node that is heard and does not hear is deaf, and that has mutants",
+	"daemon pauses":        "a host that hangs shows the same",
+	"leader pauses":        "a host that hangs shows the same",
+	"mute":                 "a daemon that is silent shows the same to whoever waits for its beats",
 	"isolated":             "all links cut at once",
 	"slow follower":        "entries that come late show the same",
 	"another leads":        "the daemon tests with real Raft show it",
