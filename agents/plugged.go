@@ -106,7 +106,7 @@ func (s hostSourceXML) model() string {
 	if s.Vendor.ID == "" && s.Product.ID == "" {
 		return ""
 	}
-	return number(s.Vendor.ID, "%04x") + ":" + number(s.Product.ID, "%04x")
+	return hexadecimal(s.Vendor.ID) + ":" + hexadecimal(s.Product.ID)
 }
 
 // place is where a device is on a bus of its host, however the numbers are written: libvirt writes
@@ -122,6 +122,16 @@ func (d deviceXML) place() string {
 		return ""
 	}
 	return number(d.Bus, "%d") + ":" + number(d.Device, "%d")
+}
+
+// hexadecimal writes an id of a device in one form; libvirt reads it so without a prefix as well.
+func hexadecimal(text string) string {
+	text = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(text)), "0x")
+	value, err := strconv.ParseUint(cmp.Or(text, "0"), 16, 64)
+	if err != nil {
+		return text
+	}
+	return fmt.Sprintf("%04x", value)
 }
 
 // number writes a number of a definition in one form; none is zero, and what is no number stays.

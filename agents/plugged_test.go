@@ -13,7 +13,7 @@ const (
 	otherNIC = "<interface type='bridge'><mac address='52:54:00:aa:00:02'/><source bridge='br0'/></interface>"
 	card     = "<hostdev type='pci'><source><address domain='0x0000' bus='0x03' slot='0x00' function='0x1'/></source>" +
 		"</hostdev>"
-	stick    = "<hostdev type='usb'><source><vendor id='0x046d'/><product id='0xc077'/></source></hostdev>"
+	stick    = "<hostdev type='usb'><source><vendor id='046d'/><product id='C077'/></source></hostdev>"
 	stickNow = "<hostdev type='usb'><source><vendor id='0x046d'/><product id='0xc077'/><address bus='1' device='7'/>" +
 		"</source></hostdev>"
 	half   = "<memory model='dimm'><target><size unit='MiB'>512</size></target></memory>"

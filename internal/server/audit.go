@@ -12,6 +12,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 // audit writes down who did what, and whom it was refused. The same line goes to the log.
@@ -28,7 +29,8 @@ func (s *Server) audit(who Caller, r *http.Request, a access, err error) {
 	if err == nil && (who.Role == pki.RoleAdmin || a.join) {
 		braked = "" // what was done with every power, or let somebody in, is never left out
 	}
-	if outcomeUnknown(err) && who.Role == pki.RoleAdmin && !refusal {
+	begun := who.told != nil && *who.told != "" && !errors.Is(err, quorum.ErrClosed)
+	if outcomeUnknown(err) && who.Role == pki.RoleAdmin && !refusal && begun {
 		braked = "" // it may have been done
 	}
 	s.daemon.Keep(api.AuditEntry{Who: nameFor(who), From: who.From, Act: act, Result: resultOf(err)}, braked)

@@ -92,6 +92,7 @@ func TestWhatAnAdministratorMayHaveDoneIsNeverLeftOut(t *testing.T) {
 		{rootUser, context.DeadlineExceeded, "", "outcome unknown: "},
 		{admin, api.Failure{Code: "outcome_unknown", Message: "the leader went"}, "", "outcome unknown: the leader went"},
 		{admin, quorum.ErrNoLeader, limits.Admins, "refused: "},
+		{admin, quorum.ErrClosed, limits.Admins, "outcome unknown: "},
 		{admin, api.Failure{Code: "refused", Message: "no"}, limits.Admins, "refused: no"},
 		{operator, quorum.ErrOutcomeUnknown, limits.Users, "outcome unknown: "},
 	} {
@@ -101,5 +102,12 @@ func TestWhatAnAdministratorMayHaveDoneIsNeverLeftOut(t *testing.T) {
 		if len(f.kept) != 1 || f.brakes[0] != c.brake || !strings.HasPrefix(f.kept[0].Result, c.result) {
 			t.Errorf("%s, %v: %+v on the brakes %q", c.who.Name, c.err, f.kept, f.brakes)
 		}
+	}
+	// Given up while it waited for its turn: nothing was begun.
+	f, nothing := newFake(), ""
+	admin.told = &nothing
+	f.serve().audit(admin, httptest.NewRequest("POST", api.PathFence, nil), access{kept: true}, context.Canceled)
+	if len(f.kept) != 1 || f.brakes[0] != limits.Admins {
+		t.Errorf("%+v on the brakes %q", f.kept, f.brakes)
 	}
 }
