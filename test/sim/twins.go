@@ -198,7 +198,7 @@ func (w *World) askBoard(h *Host) {
 		h.barred = 0
 		return
 	}
-	check := fence.Check{Power: fence.PowerOff, Identity: h.hardware()}
+	check := fence.Check{Power: fence.PowerOff, Identity: w.toldBy(h)}
 	if h.Powered {
 		check.Power = fence.PowerOn
 	}
@@ -212,6 +212,17 @@ func (w *World) askBoard(h *Host) {
 		}
 	}
 	w.After(boardAsked, func() { w.askBoard(h) })
+}
+
+// toldBy is the UUID that a host's board tells: that of the other machine, as long as that one's
+// board switches this host.
+func (w *World) toldBy(h *Host) string {
+	for _, other := range w.order {
+		if other.BMC == BMCTwin && other.Twin == h {
+			return other.hardware()
+		}
+	}
+	return h.hardware()
 }
 
 // asksBoard reports whether a host gets a true answer from a board.
