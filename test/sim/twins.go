@@ -205,8 +205,10 @@ func (w *World) askBoard(h *Host) {
 	if h.BMC == BMCBarred {
 		check.Problem = offersNoOff
 	}
+	// A host asks its own board where it was said to have done so before (boardTold): that counts on.
+	_, asksItself := w.State().ReachOfNode(device, h.Name)
 	for _, by := range w.order {
-		if d := by.daemon; d != nil && by != h && !d.paused && w.asksBoard(by, h) {
+		if d := by.daemon; d != nil && (by != h || asksItself) && !d.paused && w.asksBoard(by, h) {
 			d.in.Checks = append(d.in.Checks, cluster.CheckFrom{Device: device, By: by.Name, Check: check})
 			d.poke()
 		}
