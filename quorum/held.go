@@ -148,7 +148,7 @@ func (s *stores) covered() (term, index uint64, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("list the snapshots: %w", err)
 	}
-	if err := s.describedOnes(); err != nil {
+	if err := s.readDescriptions(); err != nil {
 		return 0, 0, err
 	}
 	for _, snapshot := range snapshots {
@@ -163,9 +163,9 @@ func (s *stores) covered() (term, index uint64, err error) {
 	return 0, 0, nil
 }
 
-// describedOnes reads the descriptions of snapshots that lie in files, which the library passes
+// readDescriptions tries the descriptions of snapshots that lie in files, which the library passes
 // over in silence where it cannot.
-func (s *stores) describedOnes() error {
+func (s *stores) readDescriptions() error {
 	if s.dir == "" {
 		return nil
 	}

@@ -50,6 +50,9 @@ func DriftOf(started, live []Disk) Drift {
 // writes reports whether the guest writes to the disk now.
 func (d Disk) writes() bool { return !d.ReadOnly && d.Behind == "" }
 
+// mayWrite reports whether the guest writes to the disk, or may without anybody's seeing it.
+func (d Disk) mayWrite() bool { return d.writes() || d.Kept }
+
 func writes(disks []Disk, identity string) bool {
 	return slices.ContainsFunc(disks, func(d Disk) bool { return d.Identity == identity && d.writes() })
 }
@@ -142,10 +145,14 @@ func KeepKnown(live, before []Disk) []Disk {
 	}
 	all := slices.Clone(live)
 	for _, disk := range before {
-		seen := slices.ContainsFunc(live, func(d Disk) bool { return d.Identity == disk.Identity })
+		// What is seen to be only read may be written by the name that nobody knows.
+		seen := slices.ContainsFunc(live, func(d Disk) bool {
+			return d.Identity == disk.Identity && (!d.ReadOnly || !disk.mayWrite())
+		})
 		if seen || disk.ReadOnly || unnamed(disk.Identity) || len(all) >= len(live)+mostKept {
 			continue
 		}
+		disk.Kept = disk.mayWrite()
 		if !disk.State && (disk.Behind == "" || unnamed(disk.Behind)) {
 			disk.Behind = live[i].Identity
 		}

@@ -69,6 +69,8 @@ func TestWhatCannotBeNamedFreesNothing(t *testing.T) {
 		{"a medium is not", []Disk{{Identity: unnamed, ReadOnly: true}}, nil},
 		{"one is not", []Disk{{Identity: unnamed}, {Identity: "file:/b"}},
 			[]string{"file:/a.snap", "file:/a", "file:/vars"}},
+		{"one is not, and one is only read", []Disk{{Identity: unnamed}, {Identity: "file:/b", ReadOnly: true}},
+			[]string{"file:/a.snap", "file:/a", "file:/b", "file:/vars"}},
 		{"none is", []Disk{{Identity: other}}, []string{"file:/a.snap", "file:/a", "file:/b", "file:/vars"}},
 	} {
 		now := KeepKnown(c.live, had)
@@ -82,6 +84,15 @@ func TestWhatCannotBeNamedFreesNothing(t *testing.T) {
 		}
 		if drift := DriftOf(started, now); len(c.kept) > 0 && !drift.Loses() {
 			t.Errorf("%s: a start would lose nothing: %s", c.name, drift)
+		}
+	}
+	// An overlay of another VM over what may be written is no safer than a writer of it, and one over
+	// what nobody writes harms nobody.
+	hidden := KeepKnown([]Disk{{Identity: unnamed}}, had)
+	for identity, want := range map[string]int{"file:/b": 1, "file:/a.snap": 1, "file:/a": 0} {
+		overlay := []Disk{{Identity: "file:/its.own"}, {Identity: identity, Behind: "file:/its.own"}}
+		if got := len(Conflicts(hidden, overlay)); got != want {
+			t.Errorf("an overlay over %s: %d conflicts, want %d", identity, got, want)
 		}
 	}
 	again := KeepKnown([]Disk{{Identity: other}}, KeepKnown([]Disk{{Identity: unnamed}}, had))

@@ -89,6 +89,9 @@ type Disk struct {
 	// Behind names the image that is written in place of this one, which lies behind
 	// it: only what runs has such disks. Nobody may write to what lies behind.
 	Behind string `json:"behind,omitempty"`
+	// Kept tells that the guest may still write to it, though no look shows that: it did before, and
+	// it may be the same as a disk that cannot be named.
+	Kept bool `json:"kept,omitempty"`
 	// State tells that it is no disk of the guest but what its firmware keeps. It is
 	// written like one, and often lies on one host.
 	State bool `json:"state,omitempty"`
@@ -189,7 +192,7 @@ func Conflicts(a, b []Disk) []string {
 	for _, left := range a {
 		for _, right := range b {
 			if left.Identity != right.Identity || left.ReadOnly || right.ReadOnly ||
-				(!left.writes() && !right.writes()) {
+				(!left.mayWrite() && !right.mayWrite()) {
 				continue
 			}
 			if left.Shared && right.Shared {

@@ -84,7 +84,7 @@ func culprit(stack []byte) string {
 
 // StepOver takes an entry as if it were empty, because an operator said so on each member: none
 // of them could apply it. The timeline keeps the trace, which names nobody: it is the same on
-// every member, and who said so may differ. Each member's audit trail has his login.
+// every member, and who said so may differ. Each member's audit trail has the login.
 func StepOver(s *cluster.State, entry cluster.Entry, name string) Applied {
 	s.Index = entry.Index
 	t := begin(s, entry.Index, entry.At)

@@ -128,6 +128,12 @@ var ranOn = []Mutant{
 		Nets:   first(tests("agents/vm", "^TestADiskThatCannotBeNamedHidesNoOther$")),
 	},
 	{
+		Name: "the-nameless-leaves-a-base-free", Law: "L9",
+		Broken: "what a VM may write by a name that nobody knows can be the base of another VM's overlay",
+		Edits:  []Edit{{"resources/drift.go", "return d.writes() || d.Kept }", "return d.writes() }"}},
+		Nets:   first(tests("resources", "^TestWhatCannotBeNamedFreesNothing$")),
+	},
+	{
 		Name: "the-nameless-frees-the-known", Law: "L9",
 		Broken: "a look that cannot name what a VM writes frees the disks that it had",
 		Edits: []Edit{{"cluster/holders.go", "= resources.KeepKnown(live, h.Disks), nil\n",
