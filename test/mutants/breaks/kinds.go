@@ -228,7 +228,7 @@ func guestsAlone() []Mutant {
 			Name: "what-lies-behind-is-free", Law: "L9", Broken: "the image under an overlay may be written by another service",
 			Edits: []Edit{{"resources/spec.go", "(!left.mayWrite() && !right.mayWrite()) {",
 				"!left.writes() || !right.writes() {"}},
-			Nets:  []Net{tests("resources", "^TestWhatLiesBehind")},
+			Nets: []Net{tests("resources", "^TestWhatLiesBehind")},
 		},
 		{
 			Name: "hung-move-is-never-ended", Law: "L7", Broken: "a migration whose guest hangs is waited for for ever",
