@@ -94,11 +94,15 @@ func TestGoingOnAloneIsForTwoNodesThatTheDocumentAllows(t *testing.T) {
 func TestAnExpelledNodeIsReadmittedBeforeItIsAdmitted(t *testing.T) {
 	b := twoNodes(t)
 	b.Must(alone(b, "node1", "node2"))
+	before := b.Node("node2").Incarnation
 	up := cluster.NodeUp{Node: "node2", Fingerprint: "key-node2", Boot: "node2-boot-2", MaxLevel: cluster.CurrentLevel}
 	b.Refused(up, "set its old log aside")
 	b.Refused(cluster.Readmit{Node: "node2", Generation: 1}, "this is 2")
 	b.Must(cluster.Readmit{Node: "node2", Generation: 2})
 	b.Refused(cluster.Readmit{Node: "node2", Generation: 2}, "not expelled")
+	// The word of the daemon that had the old log comes late: taken in, it would bar the new log.
+	up.Previous, up.Log = &before, "old"
+	b.Refused(up, "has begun since this one was announced")
 	b.Up("node2", "node2-boot-2")
 }
 

@@ -317,7 +317,9 @@ func (t *transaction) convalesced(c cluster.Done, service cluster.Service, n clu
 		service.Flags &^= resources.Partial
 		service = t.setService(service.WithHolder(h), resources.Started,
 			cluster.Event{Node: n.Name, Cause: intent.Index, By: intent.By, Why: message.ConvalesceDone.With()})
-		t.finish(service, cluster.CodeSuccess, message.Text{})
+		if w := service.Wish; w != nil && w.Op == cluster.OpConvalesce { // another request may have taken its place
+			t.answerRunning(service)
+		}
 		return
 	}
 	why := message.ConvalesceFailed.With(c.Result.Why)

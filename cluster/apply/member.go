@@ -72,6 +72,8 @@ func (t *transaction) applyReadmit(c cluster.Readmit) rules.Refusal {
 		return rules.Refuse(message.ReadmitOutdated.With(c.Node, c.Generation, t.Generation))
 	}
 	n.Expelled, n.Log, n.LogLost = 0, "", 0
+	// What its daemon said with the log that it set aside may come only now: it would name that log.
+	n.Incarnation = t.index
 	t.Nodes.Set(c.Node, n)
 	t.tell(cluster.Event{Node: c.Node, Subject: c.Node, Why: message.NodeReadmitted.With()})
 	return rules.Accepted

@@ -219,6 +219,7 @@ func (w *World) watchHostCommand(before, after *cluster.State, c cluster.Command
 		w.watchVolumeWords(c)
 	case cluster.SetAddress, cluster.NodeUp, cluster.Join:
 		w.watchAddresses(after)
+		w.After(time.Second, w.watchAllDeaf) // the others apply it too, and find it then
 	}
 }
 

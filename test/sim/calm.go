@@ -3,7 +3,6 @@ package sim
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -58,6 +57,8 @@ func (w *World) comeToRest(next time.Duration) {
 	w.asleep = true
 	before, again := len(w.raft.log), w.triedLater()
 	w.Run(next, nil)
+	// A move whose time came a moment ago may still be under way; what never ends is found below.
+	w.Run(w.Now+calmBound, func() bool { return w.NotSettled() == "" })
 	w.calmly, w.asleep = false, false
 	for _, r := range w.raft.log[before:] {
 		// What is told twice, and late, changes nothing.
@@ -69,47 +70,6 @@ func (w *World) comeToRest(next time.Duration) {
 		w.violate("a quiet world does not stay so: %s", why)
 	}
 	w.takeAsItIs()
-}
-
-// retries are the moves that failed, by service, and when a rule may try each again. A note says
-// that before: so a world at rest may do it once, and all that this brings about to that
-// service.
-type retries map[string][]time.Time
-
-// moveAgain is how long the cluster remembers a move that failed.
-const moveAgain = 30 * time.Minute
-
-func (w *World) triedLater() retries {
-	list := retries{}
-	for _, service := range w.State().Services.Rows() {
-		for _, tr := range service.Troubles {
-			list[service.Spec.Name] = append(list[service.Spec.Name], tr.At.Add(moveAgain))
-		}
-	}
-	return list
-}
-
-// announced reports whether an entry belongs to a move whose time had come; each is tried once.
-func (again retries) announced(r record) bool {
-	for _, c := range r.commands {
-		begin, begins := c.(cluster.Begin)
-		if !begins {
-			continue
-		}
-		if begin.By == "move" && slices.ContainsFunc(again[begin.Service], time.Time.IsZero) {
-			continue // a cold move's second half
-		}
-		due := slices.IndexFunc(again[begin.Service], func(at time.Time) bool {
-			return !at.IsZero() && !r.at.Before(at.Add(-time.Second)) // the stopwatch of who plans counts by steps
-		})
-		if due < 0 {
-			return false
-		}
-		again[begin.Service][due] = time.Time{}
-	}
-	return !slices.ContainsFunc(r.applied.Events, func(e cluster.Event) bool {
-		return !slices.ContainsFunc(again[e.Subject], time.Time.IsZero)
-	})
 }
 
 // takeAsItIs ends the answering for what was done by hand: the copy that is left

@@ -108,13 +108,25 @@ func (w *World) deaf(h *Host) bool {
 	return false
 }
 
-// watchDeaf notes since when a host is deaf.
+// watchDeaf notes since when a host is deaf, and when whoever leads could last get an entry to it.
 func (w *World) watchDeaf(h *Host) {
+	leader := w.Hosts[w.raft.leader]
+	carried := leader == nil || w.carries(leader, h)
+	if carried || h.carried {
+		h.carriedAt = w.Now
+	}
+	h.carried = carried
 	switch deaf := w.deaf(h); {
 	case deaf && !h.isDeaf:
 		h.isDeaf, h.deafSince = true, w.Now
 	case !deaf && h.isDeaf:
 		h.isDeaf, h.deafUntil = false, w.Now
+	}
+}
+
+func (w *World) watchAllDeaf() {
+	for _, h := range w.order {
+		w.watchDeaf(h)
 	}
 }
 
@@ -172,8 +184,8 @@ func (w *World) watchDeafTarget(c cluster.Begin) {
 	if leader := w.Hosts[w.raft.leader]; leader == nil || w.carries(leader, h) {
 		return
 	}
-	if since := max(h.deafSince, w.ledSince); w.Now-since > deafKnown {
-		w.violate("deaf: %s is sent to %s, which has taken nothing of the log for %s", c.Service, node, w.Now-h.deafSince)
+	if since := max(h.carriedAt, w.ledSince); w.Now-since > deafKnown {
+		w.violate("deaf: %s is sent to %s, which has taken nothing of the log for %s", c.Service, node, w.Now-since)
 	}
 }
 

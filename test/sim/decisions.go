@@ -55,11 +55,19 @@ func (w *World) untried(s *cluster.State, service cluster.Service) string {
 			tried || !w.welcome(service, name) || !roomFor(s, service, name) || !roomFor(w.State(), service, name) {
 			continue
 		}
-		if s.Lock == nil && len(service.Spec.Together) == 0 && s.Document.Nodes[name].Fence != nil && !w.guarded {
+		if s.Lock == nil && !bound(s, service.Spec) && s.Document.Nodes[name].Fence != nil && !w.guarded {
 			return name
 		}
 	}
 	return ""
+}
+
+// bound reports whether a VM moves with others, by its own word or by theirs: what one of them
+// cannot do, none of them does.
+func bound(s *cluster.State, spec resources.Spec) bool {
+	return len(spec.Together) > 0 || slices.ContainsFunc(s.Services.Rows(), func(other *cluster.Service) bool {
+		return slices.Contains(other.Spec.Together, spec.Name)
+	})
 }
 
 // strangerFor is how long a daemon must have been silent for nothing to be sent to it

@@ -140,9 +140,11 @@ type Host struct {
 	leaderSince time.Duration
 	// spoke is when its daemon last ended or paused, however short it had talked.
 	spoke time.Duration
-	// isDeaf: entries do not reach it, since deafSince; deafUntil is when that ended last.
+	// isDeaf: somebody who may lead gets no entry to it, since deafSince; deafUntil is when that ended
+	// last. carried: whoever leads can get one to it, carriedAt is when that was so last.
 	// nudged is how far the leader's nudges have moved its log.
-	isDeaf               bool
+	isDeaf, carried      bool
+	carriedAt            time.Duration
 	deafSince, deafUntil time.Duration
 	nudged               uint64
 	near                 bool // it was in touch when the world last changed

@@ -222,6 +222,9 @@ func (w *World) rejoinAsNew(h *Host) {
 	}
 	w.requests++
 	key := h.key + 1
+	for w.State().Removed.Has(newKeyring(h.Name, key).used.fingerprint) {
+		key++ // its join came and nobody heard of it, and it was taken out since: its folder is deleted
+	}
 	fresh := newKeyring(h.Name, key).used
 	join := cluster.Join{Token: fmt.Sprintf("token-%s-%d-%d", h.Name, key, w.requests), Node: h.Name,
 		Fingerprint: fresh.fingerprint, Key: fresh.public, HardwareUUID: hardwareOf(h.Name, key), Address: h.address(),
