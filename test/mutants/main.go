@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -82,14 +83,17 @@ func run(ctx context.Context, chosen []breaks.Mutant, options options) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range chosen {
-		if _, err := mutated(m, root); err != nil {
-			return err
-		}
+	folder, err := os.MkdirTemp("", "clusterd-mutants-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	r := &runner{root: root}
+	if r.woven, err = weave(root, folder, chosen); err != nil {
+		return err
 	}
 	began := time.Now()
-	anyway, err := unbroken(ctx, root, chosen, options)
-	if err != nil {
+	if err := r.unbroken(ctx, chosen, options); err != nil {
 		return err
 	}
 	known, err := readShown(root)
@@ -98,7 +102,7 @@ func run(ctx context.Context, chosen []breaks.Mutant, options options) error {
 	}
 	var unwritten error
 	tried := withSeeds(chosen, options.seeds)
-	outcomes, err := tryAll(ctx, root, tried, anyway, known, options.jobs, func(m breaks.Mutant, o outcome, err error) {
+	outcomes, err := r.tryAll(ctx, tried, known, options.jobs, func(m breaks.Mutant, o outcome, err error) {
 		fmt.Println(told(m, o, err))
 		known.keep(m.Name, o)
 		if options.remember {
@@ -125,47 +129,57 @@ func withSeeds(chosen []breaks.Mutant, seeds int) []breaks.Mutant {
 	return list
 }
 
+// runner tries mutants of the module at the root.
+type runner struct {
+	root  string
+	woven *woven
+	// anyway are the seeds that fail without any break.
+	anyway failing
+}
+
 // unbroken holds that a net finds nothing where nothing is broken; else what it
-// finds later proves nothing. It returns the seeds that fail anyway, which is an
+// finds later proves nothing. It notes the seeds that fail anyway, which is an
 // error unless they are to be tolerated.
-func unbroken(ctx context.Context, root string, chosen []breaks.Mutant, o options) (failing, error) {
-	nets, anyway := netsOf(chosen), failing{}
+func (r *runner) unbroken(ctx context.Context, chosen []breaks.Mutant, o options) error {
+	r.anyway = failing{}
+	nets := netsOf(chosen)
 	for _, n := range nets {
 		if n.Seeds > 0 {
-			if err := anyway.learn(ctx, root, n); err != nil {
-				return nil, err
+			if err := r.learn(ctx, n); err != nil {
+				return err
 			}
 		}
 	}
-	if len(anyway) > 0 && !o.tolerate {
-		return nil, fmt.Errorf("%d seeds fail without any break; mend that first", len(anyway))
+	if len(r.anyway) > 0 && !o.tolerate {
+		return fmt.Errorf("%d seeds fail without any break; mend that first", len(r.anyway))
 	}
-	bare := make([]breaks.Mutant, 0, len(nets))
 	for _, n := range nets {
-		if n.Seeds == 0 {
-			bare = append(bare, breaks.Mutant{Name: "none", Nets: []breaks.Net{n}})
-		}
-	}
-	outcomes, err := tryAll(ctx, root, bare, anyway, &shown{}, o.jobs, func(breaks.Mutant, outcome, error) {})
-	if err != nil {
-		return nil, err
-	}
-	for i, outcome := range outcomes {
-		if !outcome.caught {
+		if n.Seeds > 0 {
 			continue
 		}
-		// Tests of drivers measure real time, and machines are busy: once more, alone.
-		again, err := judge(ctx, root, bare[i], anyway, &shown{})
-		switch {
-		case err != nil:
-			return nil, err
-		case again.caught:
-			return nil, fmt.Errorf("the %s fail without any break: %s", bare[i].Nets[0].Name, outcome.why)
+		if err := r.findsNothing(ctx, n); err != nil {
+			return err
 		}
 	}
 	fmt.Printf("%d nets find nothing in the sources as they are, besides %d seeds that are not counted\n", len(nets),
-		len(anyway))
-	return anyway, nil
+		len(r.anyway))
+	return nil
+}
+
+// findsNothing runs a net in the woven sources while no mutant is named. Tests of drivers measure
+// real time, and machines are busy: they may fail once.
+func (r *runner) findsNothing(ctx context.Context, n breaks.Net) error {
+	binary, err := r.woven.binary(ctx, r.root, n)
+	if err != nil {
+		return err
+	}
+	t, o := tests{net: n, folder: filepath.Join(r.root, n.Pkg), binary: binary}, outcome{}
+	for range 2 {
+		if o, err = t.plain(ctx); err != nil || !o.caught {
+			return err
+		}
+	}
+	return fmt.Errorf("the %s fail without any break: %s", n.Name, o.why)
 }
 
 // netsOf joins the nets of mutants to one for each package and kind of world.
@@ -191,7 +205,7 @@ func netsOf(chosen []breaks.Mutant) []breaks.Net {
 }
 
 // tryAll tries the mutants, some at once, and hands each outcome on as it comes.
-func tryAll(ctx context.Context, root string, chosen []breaks.Mutant, anyway failing, known *shown, jobs int,
+func (r *runner) tryAll(ctx context.Context, chosen []breaks.Mutant, known *shown, jobs int,
 	tell func(breaks.Mutant, outcome, error)) ([]outcome, error) {
 	outcomes, errs := make([]outcome, len(chosen)), make([]error, len(chosen))
 	var wait sync.WaitGroup
@@ -200,7 +214,7 @@ func tryAll(ctx context.Context, root string, chosen []breaks.Mutant, anyway fai
 	for range jobs {
 		wait.Go(func() {
 			for i := range next {
-				outcomes[i], errs[i] = judge(ctx, root, chosen[i], anyway, known)
+				outcomes[i], errs[i] = r.judge(ctx, chosen[i], known)
 				telling.Lock()
 				tell(chosen[i], outcomes[i], errs[i])
 				telling.Unlock()
@@ -225,13 +239,13 @@ const seedsWithout = 60
 
 // judge tries a mutant, and, where it is said to need certain faults, once more
 // without them.
-func judge(ctx context.Context, root string, m breaks.Mutant, anyway failing, known *shown) (outcome, error) {
+func (r *runner) judge(ctx context.Context, m breaks.Mutant, known *shown) (outcome, error) {
 	folder, err := os.MkdirTemp("", "clusterd-mutant-")
 	if err != nil {
 		return outcome{}, err
 	}
 	defer os.RemoveAll(folder)
-	o, err := try(ctx, root, folder, m, anyway, known)
+	o, err := r.try(ctx, folder, m, known)
 	if err != nil || !o.caught || len(m.Faults) == 0 || o.seeds == 0 {
 		return o, err
 	}
@@ -239,13 +253,13 @@ func judge(ctx context.Context, root string, m breaks.Mutant, anyway failing, kn
 	// A kept seed, which run first, says nothing about how many are needed.
 	n.Seeds, n.Kind, n.Without = min(max(2*o.seeds, 20), seedsWithout), kindOf(o.why), m.Faults
 	bare.Nets = []breaks.Net{n}
-	survived, err := try(ctx, root, folder, bare, anyway, &shown{})
+	survived, err := r.try(ctx, folder, bare, &shown{})
 	o.took += survived.took
 	if err != nil || !survived.caught {
 		return o, err
 	}
 	// With fewer faults a seed is another history, which nobody has tried on the sources as they are.
-	anyhow, err := fails(ctx, root, n, survived.seeds)
+	anyhow, err := r.fails(ctx, n, survived.seeds)
 	if err == nil && !anyhow {
 		o.alsoWithout = survived.why
 	}

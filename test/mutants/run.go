@@ -21,7 +21,7 @@ const (
 	buildTags = "libvirt_dlopen,urfave_cli_no_docs"
 	// The deadlines are long because machines are busy; a break that makes the
 	// code run forever is caught by them.
-	buildDeadline = 4 * time.Minute
+	buildDeadline = 10 * time.Minute // all woven mutants at once
 	runDeadline   = 4 * time.Minute
 	// seedDeadline is added for each history that a run may have to play.
 	seedDeadline = 2 * time.Second
@@ -72,16 +72,21 @@ func deadlines(n breaks.Net) (runner time.Duration, tests string) {
 	return runner, (runner + time.Minute).String()
 }
 
-// learn runs all histories of a net without a break, on all processors.
-func (f failing) learn(ctx context.Context, root string, n breaks.Net) error {
+// learn runs all histories of a net without a break, on all processors, and notes the seeds that
+// fail.
+func (r *runner) learn(ctx context.Context, n breaks.Net) error {
+	binary, err := r.woven.binary(ctx, r.root, n)
+	if err != nil {
+		return err
+	}
 	deadline, endsLater := deadlines(n)
 	environment := []string{"GOGC=1600", "NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.Seeds), "WORLD=" + n.World,
 		fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}
-	output, err := command(ctx, deadline, root, environment, nil,
-		"go", "test", "-count=1", "-v", "-timeout", endsLater, "-tags", buildTags, "-run", n.Run, n.Pkg)
+	t := tests{net: n, folder: filepath.Join(r.root, n.Pkg), binary: binary}
+	output, err := t.run(ctx, deadline, environment, nil, "-test.v", "-test.timeout", endsLater)
 	for _, found := range seedLine.FindAllSubmatch(output, -1) {
 		if seed, err := strconv.Atoi(string(found[1])); err == nil {
-			f[seed] = true
+			r.anyway[seed] = true
 			fmt.Printf("not counted, because it fails anyway: %.150s\n", bytes.TrimSpace(found[0]))
 		}
 	}
@@ -89,26 +94,33 @@ func (f failing) learn(ctx context.Context, root string, n breaks.Net) error {
 		return fmt.Errorf("%s did not come to its end without a break (%w): %s", n.Name, err, firstComplaint(string(output)))
 	}
 	const most = 30
-	if err != nil && (len(f) == 0 || len(f) > most) {
-		return fmt.Errorf("%d seeds of %s fail without any break, that is no ground to stand on: %w", len(f), n.Name, err)
+	if err != nil && (len(r.anyway) == 0 || len(r.anyway) > most) {
+		return fmt.Errorf("%d seeds of %s fail without any break, that is no ground to stand on: %w", len(r.anyway), n.Name,
+			err)
 	}
 	return ctx.Err()
 }
 
-// try runs a mutant against its nets, one after the other, until one catches it. What it builds
-// goes into the folder, and is not built again.
-func try(ctx context.Context, root, folder string, m breaks.Mutant, anyway failing, known *shown) (last outcome,
-	err error) {
+// tests are those of a net, built.
+type tests struct {
+	net            breaks.Net
+	folder, binary string
+	// mutant is the one of a woven binary that is meant; "" for a binary of a single one.
+	mutant string
+}
+
+// run runs them with a deadline, until the output is enough.
+func (t tests) run(ctx context.Context, deadline time.Duration, environment []string, enough func([]byte) bool,
+	arguments ...string) ([]byte, error) {
+	return command(ctx, deadline, t.folder, append(environment, wovenName+"="+t.mutant), enough, t.binary,
+		append([]string{"-test.run", t.net.Run}, arguments...)...)
+}
+
+// try runs a mutant against its nets, one after the other, until one catches it.
+func (r *runner) try(ctx context.Context, folder string, m breaks.Mutant, known *shown) (last outcome, err error) {
 	began := time.Now()
-	list := ""
-	if len(m.Edits) > 0 {
-		if list, err = overlay(m, root, folder); err != nil {
-			return outcome{}, err
-		}
-	}
 	for _, n := range m.Nets {
-		binary := filepath.Join(folder, strings.ReplaceAll(n.Pkg, "/", "_")+".test")
-		last, err = tryNet(ctx, root, n, anyway, list, binary, known.seed(m.Name, n.Name))
+		last, err = r.tryNet(ctx, folder, m, n, known.seed(m.Name, n.Name))
 		last.took = time.Since(began)
 		if err != nil {
 			return last, fmt.Errorf("mutant %s: %w", m.Name, err)
@@ -120,22 +132,44 @@ func try(ctx context.Context, root, folder string, m breaks.Mutant, anyway faili
 	return last, nil
 }
 
-// tryNet builds the net's tests with the overlay, unless they are built, and runs them, beginning
-// with the seed if there is one.
-func tryNet(ctx context.Context, root string, n breaks.Net, anyway failing, overlay, binary string,
-	seed int) (outcome, error) {
-	if _, err := os.Stat(binary); err != nil {
-		if err := build(ctx, root, n, overlay, binary); err != nil {
+// tryNet runs a net with the mutant, beginning with the seed if there is one. What plain tests do
+// not show of a woven mutant is left to it alone: they may start their own program anew without the
+// environment, which histories never do.
+func (r *runner) tryNet(ctx context.Context, folder string, m breaks.Mutant, n breaks.Net, seed int) (outcome, error) {
+	t := tests{net: n, folder: filepath.Join(r.root, n.Pkg)}
+	if r.woven.names[m.Name] {
+		binary, err := r.woven.binary(ctx, r.root, n)
+		if err != nil {
+			return outcome{}, err
+		}
+		t.binary, t.mutant = binary, m.Name
+		if o, err := t.try(ctx, r.anyway, seed); err != nil || o.caught || n.Seeds > 0 {
+			return o, err
+		}
+	}
+	t.binary, t.mutant = filepath.Join(folder, strings.ReplaceAll(n.Pkg, "/", "_")+".test"), ""
+	if _, err := os.Stat(t.binary); err != nil {
+		list := ""
+		if len(m.Edits) > 0 {
+			if list, err = overlay(m, r.root, folder); err != nil {
+				return outcome{}, err
+			}
+		}
+		if err := build(ctx, r.root, n, list, t.binary); err != nil {
 			return outcome{}, err
 		}
 	}
-	if n.Seeds == 0 {
-		return plain(ctx, root, n, binary)
+	return t.try(ctx, r.anyway, seed)
+}
+
+func (t tests) try(ctx context.Context, anyway failing, seed int) (outcome, error) {
+	if t.net.Seeds == 0 {
+		return t.plain(ctx)
 	}
-	if o, shows := again(ctx, root, n, anyway, binary, seed); shows {
+	if o, shows := t.again(ctx, anyway, seed); shows {
 		return o, nil
 	}
-	return histories(ctx, root, n, anyway, binary)
+	return t.histories(ctx, anyway)
 }
 
 func build(ctx context.Context, root string, n breaks.Net, overlay, binary string) error {
@@ -152,9 +186,9 @@ func build(ctx context.Context, root string, n breaks.Net, overlay, binary strin
 }
 
 // plain runs tests once.
-func plain(ctx context.Context, root string, n breaks.Net, binary string) (outcome, error) {
-	output, err := command(ctx, runDeadline, filepath.Join(root, n.Pkg), nil, nil, binary, "-test.run", n.Run,
-		"-test.failfast", "-test.timeout", "3m")
+func (t tests) plain(ctx context.Context) (outcome, error) {
+	n := t.net
+	output, err := t.run(ctx, runDeadline, nil, nil, "-test.failfast", "-test.timeout", "3m")
 	switch {
 	case ctx.Err() != nil:
 		return outcome{}, ctx.Err()
@@ -168,14 +202,14 @@ func plain(ctx context.Context, root string, n breaks.Net, binary string) (outco
 
 // histories runs random histories, one after the other, until one of them shows
 // the break; the rest need not be run.
-func histories(ctx context.Context, root string, n breaks.Net, anyway failing, binary string) (outcome, error) {
+func (t tests) histories(ctx context.Context, anyway failing) (outcome, error) {
+	n := t.net
 	// Histories leave much behind and keep little: collecting it rarely is a tenth of the time.
 	environment := []string{"GOGC=1600", "NOSHRINK=1", fmt.Sprintf("SEEDS=%d", n.Seeds),
 		"WITHOUT=" + strings.Join(n.Without, "|"), "WORLD=" + n.World}
 	told := func(output []byte) bool { return anyway.tells(output, n.Kind) != "" }
 	deadline, endsLater := deadlines(n)
-	output, err := command(ctx, deadline, filepath.Join(root, n.Pkg), environment, told,
-		binary, "-test.run", n.Run, "-test.v", "-test.timeout", endsLater)
+	output, err := t.run(ctx, deadline, environment, told, "-test.v", "-test.timeout", endsLater)
 	if ctx.Err() != nil {
 		return outcome{}, ctx.Err()
 	}
@@ -261,31 +295,26 @@ func (b *bounded) Write(data []byte) (int, error) {
 
 // again plays the one history that showed the mutant last. It reports what that came to, and
 // whether it shows the mutant still.
-func again(ctx context.Context, root string, n breaks.Net, anyway failing, binary string, seed int) (outcome, bool) {
+func (t tests) again(ctx context.Context, anyway failing, seed int) (outcome, bool) {
+	n := t.net
 	if seed == 0 || n.Seeds == 0 {
 		return outcome{}, false
 	}
 	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEED=%d", seed), "WORLD=" + n.World}
-	output, err := command(ctx, runDeadline, filepath.Join(root, n.Pkg), environment, nil,
-		binary, "-test.run", n.Run, "-test.v", "-test.timeout", "5m")
+	output, err := t.run(ctx, runDeadline, environment, nil, "-test.v", "-test.timeout", "5m")
 	why := anyway.tells(output, n.Kind)
 	return outcome{net: n.Name, caught: true, seeds: seed, why: why}, err != nil && why != ""
 }
 
 // fails reports whether a history of a net fails in the sources as they are.
-func fails(ctx context.Context, root string, n breaks.Net, seed int) (bool, error) {
-	folder, err := os.MkdirTemp("", "clusterd-mutant-")
-	if err != nil {
-		return false, err
-	}
-	defer os.RemoveAll(folder)
-	binary := filepath.Join(folder, "unbroken.test")
-	if err := build(ctx, root, n, "", binary); err != nil {
-		return false, err
-	}
+func (r *runner) fails(ctx context.Context, n breaks.Net, seed int) (bool, error) {
+	t := tests{net: n, folder: filepath.Join(r.root, n.Pkg)}
 	environment := []string{"NOSHRINK=1", fmt.Sprintf("SEED=%d", seed), "WITHOUT=" + strings.Join(n.Without, "|"),
 		"WORLD=" + n.World}
-	_, err = command(ctx, runDeadline, filepath.Join(root, n.Pkg), environment, nil,
-		binary, "-test.run", n.Run, "-test.v", "-test.timeout", "5m")
+	var err error
+	if t.binary, err = r.woven.binary(ctx, r.root, n); err != nil {
+		return false, err
+	}
+	_, err = t.run(ctx, runDeadline, environment, nil, "-test.v", "-test.timeout", "5m")
 	return err != nil, ctx.Err()
 }

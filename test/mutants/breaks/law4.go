@@ -87,6 +87,13 @@ var alone = []Mutant{
 		Nets: first(tests("internal/daemon", "^TestOneOfTwoGoesOnAloneAndTheOtherComesBack$")),
 	},
 	{
+		Name: "a-late-word-names-the-old-log", Law: "L4",
+		Broken: "the last word of a daemon whose log was set aside names that log, and bars the new one",
+		Edits: []Edit{{"cluster/apply/member.go", "\tn.Incarnation = t.index\n\tt.Nodes.Set(c.Node, n)\n",
+			"\tt.Nodes.Set(c.Node, n)\n"}},
+		Nets: first(tests("cluster", "^TestAnExpelledNodeIsReadmitted")),
+	},
+	{
 		Name: "expelled-is-let-in", Law: "L4", Broken: "Apply admits a node that has not set its log aside",
 		Edits: []Edit{{"cluster/apply/node.go",
 			"\tif why := n.BarredByGeneration(); !why.IsZero()",

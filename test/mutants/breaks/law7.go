@@ -364,6 +364,13 @@ var staying = []Mutant{
 			tests("internal/executor", "^TestALookTellsWhatTheNextStartIsWithout$")},
 	},
 	{
+		Name: "a-mended-part-answers-anything", Law: "R",
+		Broken: "the end of a convalescence answers whatever request came since with success",
+		Edits: []Edit{{"cluster/apply/begin.go", "if w := service.Wish; w != nil && w.Op == cluster.OpConvalesce {",
+			"if service = t.finish(service, cluster.CodeSuccess, message.Text{}); service.Wish != nil {"}},
+		Nets: first(tests("cluster", "^TestTheEndOfConvalescingAnswersNoOtherRequest$")),
+	},
+	{
 		Name: "what-was-left-is-no-news", Law: "R",
 		Broken: "a VM comes up on another node without its state, and its event does not say so",
 		Edits: []Edit{{"cluster/member.go", "if stays == \"\" || s.LastOwner == \"\" ||",
