@@ -19,8 +19,8 @@ import (
 )
 
 type options struct {
-	jobs, seeds        int
-	tolerate, remember bool
+	jobs, seeds               int
+	tolerate, remember, check bool
 }
 
 func main() {
@@ -33,6 +33,7 @@ func main() {
 	seeds := flag.Int("seeds", breaks.SeedsToCatch,
 		"how many histories to try at most; more are for finding a seed to keep")
 	remember := flag.Bool("remember", false, "write what seed showed each mutant into "+shownFile)
+	check := flag.Bool("check", false, "build all that can be woven, and run nothing")
 	flag.Parse()
 	if flag.NArg() > 0 || *jobs < 1 || *seeds < breaks.SeedsToCatch {
 		flag.Usage()
@@ -51,7 +52,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, chosen, options{*jobs, *seeds, *tolerate, *remember}); err != nil {
+	if err := run(ctx, chosen, options{*jobs, *seeds, *tolerate, *remember, *check}); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
@@ -91,6 +92,9 @@ func run(ctx context.Context, chosen []breaks.Mutant, options options) error {
 	r := &runner{root: root}
 	if r.woven, err = weave(root, folder, chosen); err != nil {
 		return err
+	}
+	if options.check {
+		return r.woven.check(ctx, root)
 	}
 	began := time.Now()
 	if err := r.unbroken(ctx, chosen, options); err != nil {

@@ -137,6 +137,16 @@ func (w *woven) binary(ctx context.Context, root string, n breaks.Net) (string, 
 	return binary, err
 }
 
+// check builds the module's packages with all woven mutants in them.
+func (w *woven) check(ctx context.Context, root string) error {
+	output, err := command(ctx, buildDeadline, root, nil, nil, "go", "build", "-tags", buildTags, "-gcflags=-e",
+		"-overlay", w.list, "./...")
+	if err != nil {
+		return fmt.Errorf("they do not build (%w):\n%s", err, output)
+	}
+	return nil
+}
+
 // function is one of a file, by its receiver's type and its name.
 type function struct {
 	key, signature, text string

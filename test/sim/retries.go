@@ -66,3 +66,13 @@ func (again retries) comes(begin cluster.Begin, now time.Time) bool {
 	}
 	return true
 }
+
+// underWay reports whether a move whose time came a moment ago has not ended.
+func (again retries) underWay(s *cluster.State) bool {
+	for service, tried := range again.due {
+		if now, known := s.Services.Get(service); known && now.Intent != nil && slices.ContainsFunc(tried, time.Time.IsZero) {
+			return true
+		}
+	}
+	return false
+}

@@ -292,7 +292,7 @@ func peopleAlone() []Mutant {
 			Edits: []Edit{{service,
 				"\t\treturn acting(cluster.Begin{Service: name, Intent: cluster.IntentConvalesce, Node: " +
 					"service.Owner, By: wish.By,",
-				"\t\treturn staying(\"\", \"\")\n" +
+				"\t\treturn staying(message.Text{}, message.Text{})\n" +
 					"\t\treturn acting(cluster.Begin{Service: name, Intent: cluster.IntentConvalesce, Node: " +
 					"service.Owner, By: wish.By,"}}, Nets: first(Simulation), Faults: []string{"parts are dropped"},
 		},

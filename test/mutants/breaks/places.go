@@ -259,7 +259,7 @@ var places = []Mutant{
 		Name: "restricted-is-a-wish", Law: "R", Broken: "a VM stays where its restricted domain forbids it",
 		Edits: []Edit{{move,
 			"\tif legal || !r.well() {\n\t\treturn answer{}\n\t}\n\tservice, verdicts",
-			"\tif legal || why != \"\" {\n\t\treturn answer{}\n\t}\n\tservice, verdicts"}}, Nets: first(stories),
+			"\tif legal || !why.IsZero() {\n\t\treturn answer{}\n\t}\n\tservice, verdicts"}}, Nets: first(stories),
 	},
 	{
 		Name: "rules-undo-what-people-do", Law: "R", Broken: "who was put somewhere by hand follows one that was not",
