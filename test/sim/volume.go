@@ -265,9 +265,26 @@ func (w *World) watchRoom(before, after *cluster.State, c cluster.Begin) {
 		(service.Kept.Node == node && service.LastOwner == node && service.Spec.Demand.Memory <= w.tookOn(c.Service, node)) {
 		return
 	}
-	if taken := takenOf(after, node, ""); taken > gives {
+	taken := takenOf(after, node, "")
+	if service.Kept.Node == node { // the room was promised to it, before anything was asked about there
+		taken -= min(taken, doubtedOn(after, node))
+	}
+	if taken > gives {
 		w.violate("room: %s is brought to %s, where %s may be taken then, and it may give %s", c.Service, node, taken, gives)
 	}
+}
+
+// doubtedOn is what would be taken of a node by services that it is only asked about: nothing was
+// begun there, and nobody has seen them there.
+func doubtedOn(s *cluster.State, node string) (doubted resources.Bytes) {
+	for _, service := range s.Services.Rows() {
+		for _, h := range service.Holders {
+			if h.Node == node && h.Ask && h.Condition == "" && !h.Creating && service.Kept.Node != node {
+				doubted += max(service.Spec.Demand.Memory, h.Demand.Memory)
+			}
+		}
+	}
+	return doubted
 }
 
 // remembersTook keeps what each holder was started with, past its end.
