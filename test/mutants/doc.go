@@ -7,12 +7,14 @@
 // tests of a package. Where two nets exist for one
 // law, the single breaks are listed too and must be harmless in the simulation.
 // The edits go to the compiler through `go build -overlay`, so the sources are
-// never touched. An edit whose old text is not found exactly once ends the run
+// never touched. What lies within functions is built for all mutants at once, and the environment
+// says which is meant (see woven). An edit whose old text is not found exactly once ends the run
 // with words: the code has moved on, and the mutant has to follow.
 //
 //	go run ./test/mutants            all of them; exit status 1 if one is not as it should be
 //	go run ./test/mutants -only L5   those of one law, or whose name contains the text
 //	go run ./test/mutants -list      what there is
+//	go run ./test/mutants -check     build them, and run nothing
 //
 // The seed that showed a mutant last is listed in shown.txt and played first; a mutant that it no
 // longer shows meets the histories from the first on. -remember writes the list anew.
