@@ -121,7 +121,7 @@ test-network: packages ## make networks of guests with the real kernel, and have
 test-docs: packages ## type the README, the installation page and the steps for what is lost in the lab, as they are written (root)
 	CLUSTERD_LAB=1 $(GO) test -tags $(TAGS) -count=1 -v -timeout 25m -run 'TestDocs' ./test/e2e
 
-mutants: tools-present ## break the code on purpose, and see each break caught (ONLY=laws or names with commas between, AFTER=a name, REMEMBER=1: keep what seed showed each, SEEDS=n: look in n histories for one to keep)
+mutants: tools-present packages ## break the code on purpose, and see each break caught (ONLY=laws or names with commas between, AFTER=a name, REMEMBER=1: keep what seed showed each, SEEDS=n: look in n histories for one to keep)
 	$(GO) run ./test/mutants $(if $(ONLY),-only $(ONLY)) $(if $(AFTER),-after $(AFTER)) $(if $(REMEMBER),-remember) $(if $(SEEDS),-seeds $(SEEDS))
 
 scenarios: tools-present ## play the stories of test/scenarios (REWRITE=1 writes their expected output anew)

@@ -15,14 +15,7 @@ import (
 // working. A host that has no fence device stays lost, and so does one that the brake or a person
 // keeps from being fenced: what it ran is waited for. The error says what the cluster would refuse.
 func WhatIf(s *cluster.State, v cluster.View, down []string, drain string) (cluster.WhatIf, error) {
-	r := onPaper(s, v)
-	live := map[string]bool{}
-	r.keep = func(e cluster.Event) bool {
-		if e.To == resources.Migrating.String() {
-			live[e.Subject] = true
-		}
-		return false
-	}
+	r, live := watched(s, v)
 	for _, name := range down {
 		r.loses(name)
 	}
@@ -41,6 +34,30 @@ func WhatIf(s *cluster.State, v cluster.View, down []string, drain string) (clus
 	}
 	r.goOn()
 	return r.outcome(s, live, append(slices.Clone(down), drain), unfenced), nil
+}
+
+// WhatIfDocument says what would become of the services if a document were put into force, by the
+// Plan and Apply that would decide it, with every act working. Refused is why the cluster would not
+// take it.
+func WhatIfDocument(s *cluster.State, v cluster.View, c cluster.Configure) (what cluster.WhatIf, refused message.Text) {
+	r, live := watched(s, v)
+	if why := r.apply(c).Refused[0]; !why.IsZero() {
+		return cluster.WhatIf{Steps: []cluster.WhatIfStep{}}, why
+	}
+	r.goOn()
+	return r.outcome(s, live, nil, nil), message.Text{}
+}
+
+// watched is a rehearsal that notes what moves live.
+func watched(s *cluster.State, v cluster.View) (*rehearsal, map[string]bool) {
+	r, live := onPaper(s, v), map[string]bool{}
+	r.keep = func(e cluster.Event) bool {
+		if e.To == resources.Migrating.String() {
+			live[e.Subject] = true
+		}
+		return false
+	}
+	return &r, live
 }
 
 // loses has a host out of touch.
@@ -74,15 +91,18 @@ func (r *rehearsal) fences(name string) message.Text {
 func (r *rehearsal) outcome(before *cluster.State, live map[string]bool, left []string,
 	unfenced map[string]message.Text) cluster.WhatIf {
 	out := cluster.WhatIf{Steps: []cluster.WhatIfStep{}}
-	for _, name := range before.Services.Keys() {
-		was, _ := before.Services.Get(name)
-		is, _ := r.state.Services.Get(name)
-		if was.Owner == is.Owner && was.State == is.State && (was.Owner == "" || !slices.Contains(left, was.Owner)) {
+	for _, name := range namesOf(before, r.state) {
+		was, declared := before.Services.Get(name)
+		is, stays := r.state.Services.Get(name)
+		if declared && stays && was.Owner == is.Owner && was.State == is.State &&
+			(was.Owner == "" || !slices.Contains(left, was.Owner)) {
 			out.Others++
 			continue
 		}
 		step := cluster.WhatIfStep{Service: name, From: was.Owner, To: is.Owner, Method: cluster.MethodCold, Why: is.Reason}
 		switch {
+		case !stays:
+			step.Method, step.Why = cluster.MethodGoes, message.Text{}
 		case is.Owner == was.Owner || is.Owner == "":
 			step.Method, step.To = cluster.MethodStays, ""
 			for _, note := range r.notes {
@@ -105,4 +125,11 @@ func (r *rehearsal) outcome(before *cluster.State, live map[string]bool, left []
 		}
 	}
 	return out
+}
+
+// namesOf are the services that are declared before or after, in the order of their names.
+func namesOf(before, after *cluster.State) []string {
+	names := slices.Concat(before.Services.Keys(), after.Services.Keys())
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
+	"github.com/clusterd/clusterd/internal/config/rewrite"
+	"github.com/clusterd/clusterd/internal/domainxml"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // whatIfCommand asks what would happen, and does nothing.
@@ -34,6 +37,13 @@ func whatIfCommand() *urfave.Command {
 					}
 					return askWhatIf(c, nil, name)
 				}},
+			{Name: "set", Usage: "if single values of the document were these", ArgsUsage: "KEY=VALUE [KEY=VALUE...]",
+				Description: settingsUsage, Action: whatIfSet},
+			{Name: "apply", Usage: "if this document were in force", ArgsUsage: "FILE", Action: whatIfApply},
+			{Name: "add", Usage: "if this VM were added", ArgsUsage: "FILE", Action: whatIfAdd,
+				Description: "FILE is the VM's definition, as `virsh dumpxml` prints it. Where it would run, and whether what it " +
+					"needs fits anywhere, is told before it exists.",
+				Flags: []urfave.Flag{&urfave.StringFlag{Name: "domain", Usage: "its failover `DOMAIN`"}}},
 		}}
 }
 
@@ -124,8 +134,18 @@ func askWhatIf(c *urfave.Context, down []string, drain string) error {
 	if err != nil {
 		return err
 	}
+	return showWhatIf(reply)
+}
+
+// showWhatIf prints the map; what the cluster would not take is an error.
+func showWhatIf(reply api.WhatIfReply) error {
 	cli.LocalTexts(&reply)
-	fmt.Print(cli.Remark(reply.Ground, 80) + whatIfText(reply))
+	fmt.Print(cli.Remark(reply.Ground, 80))
+	if !reply.Refused.IsZero() {
+		fmt.Print(cli.Wrap(reply.Refused.String(), "The cluster would refuse it: ", "    ", 100))
+		return command.ErrRefused
+	}
+	fmt.Print(whatIfText(reply))
 	return nil
 }
 
@@ -143,6 +163,10 @@ func whatIfText(reply api.WhatIfReply) string {
 		from := ""
 		if step.From != "" {
 			from = ", now on " + step.From
+		}
+		if step.Method == cluster.MethodGoes {
+			fmt.Fprintf(&out, "%s%s: is no longer a service of the cluster\n", step.Service, from)
+			continue
 		}
 		if step.Method != cluster.MethodStays {
 			fmt.Fprintf(&out, "%s%s: %s %s\n", step.Service, from, whatIfMethods[step.Method], step.To)
@@ -163,4 +187,121 @@ func whatIfText(reply api.WhatIfReply) string {
 		fmt.Fprintf(&out, "%s would have %s of memory free of %s.\n", room.Node, room.Free, room.Memory)
 	}
 	return out.String()
+}
+
+// settingsUsage explains the operands KEY=VALUE.
+const settingsUsage = "A KEY names a place in the document, with a dot after each level; a VALUE is YAML. " +
+	"`services.vm:web.domain=racks` puts vm:web into the domain racks, `nodes.node1.reserve_memory=\"4 GiB\"` keeps memory " +
+	"free, and `services.vm:web.priority=` takes the key out, so that its default counts."
+
+func setCommand(flags ...urfave.Flag) *urfave.Command {
+	return &urfave.Command{Name: "set", Usage: "change single values of the document in force",
+		ArgsUsage: "KEY=VALUE [KEY=VALUE...]", Action: setConfig, Flags: flags,
+		Description: settingsUsage + " It is planned, shown and asked about like a whole document."}
+}
+
+// setConfig changes single values of the document in force.
+func setConfig(c *urfave.Context) error {
+	client, version, text, err := settings(c)
+	if err != nil {
+		return err
+	}
+	p := newPlanner(func(base uint64, dryRun bool) (api.ConfigReply, error) {
+		return client.ChangeConfig(c.Context, api.ConfigChange{Base: base, Text: text, DryRun: dryRun,
+			Reason: c.String("reason")})
+	})
+	p.measure(c.Context, client)
+	return p.run(version, c.Bool("dry-run"), c.Bool("yes"))
+}
+
+// settings is the document in force with the values of the operands in it, and the version that is
+// in force. Its passwords are masked, which the daemon takes for those in force.
+func settings(c *urfave.Context) (client *api.Client, version uint64, text string, err error) {
+	if c.NArg() == 0 {
+		return nil, 0, "", command.Usage("%s needs KEY=VALUE, or several", c.Command.HelpName)
+	}
+	if client, err = command.Connect(c); err != nil {
+		return nil, 0, "", err
+	}
+	document, err := client.Config(c.Context)
+	if err != nil {
+		return nil, 0, "", err
+	}
+	status, err := client.Status(c.Context, false)
+	if err != nil {
+		return nil, 0, "", err
+	}
+	if text, err = rewrite.Set(document.Text, status.Cluster, c.Args().Slice()); err != nil {
+		return nil, 0, "", command.Usage("%v", err)
+	}
+	return client, document.Version, text, nil
+}
+
+func whatIfSet(c *urfave.Context) error {
+	client, version, text, err := settings(c)
+	if err != nil {
+		return err
+	}
+	command.WarnIfNoQuorum(c, client)
+	return askDocument(c, client, api.ConfigChange{Base: version, Text: text})
+}
+
+func whatIfApply(c *urfave.Context) error {
+	parsed, _, err := prepared(c)
+	if err != nil {
+		return err
+	}
+	client, err := command.Connect(c)
+	if err != nil {
+		return err
+	}
+	command.WarnIfNoQuorum(c, client)
+	document, err := client.Config(c.Context)
+	if err != nil {
+		return err
+	}
+	return askDocument(c, client, api.ConfigChange{Base: document.Version, Text: parsed.Text})
+}
+
+// whatIfAdd asks about the document in force with one more VM.
+func whatIfAdd(c *urfave.Context) error {
+	operand, err := command.Argument(c, "the FILE of a VM's definition")
+	if err != nil {
+		return err
+	}
+	path, text, err := command.ReadOperand(operand)
+	if err != nil {
+		return err
+	}
+	definition, faults := domainxml.Read(string(text))
+	if len(faults) > 0 {
+		return command.Usage("%s: the VM %s", path, faults[0].Message)
+	}
+	client, err := command.Connect(c)
+	if err != nil {
+		return err
+	}
+	command.WarnIfNoQuorum(c, client)
+	document, err := client.Config(c.Context)
+	if err != nil {
+		return err
+	}
+	status, err := client.Status(c.Context, false)
+	if err != nil {
+		return err
+	}
+	with, err := rewrite.AddService(document.Text, status.Cluster, resources.KindVM+":"+definition.Title, c.String("domain"),
+		string(text), true)
+	if err != nil {
+		return command.Usage("%v", err)
+	}
+	return askDocument(c, client, api.ConfigChange{Base: document.Version, Text: with})
+}
+
+func askDocument(c *urfave.Context, client *api.Client, change api.ConfigChange) error {
+	reply, err := client.WhatIfDocument(c.Context, change)
+	if err != nil {
+		return inFile(err, operandName(c))
+	}
+	return showWhatIf(reply)
 }

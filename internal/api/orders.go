@@ -14,7 +14,7 @@ import (
 // PathReserve says how many hosts may be lost. GET ?hosts=N -> ReserveReply.
 const PathReserve = "/v1/reserve"
 
-// PathWhatIf says what would become of the services. GET -> WhatIfReply.
+// PathWhatIf says what would become of the services. GET, or POST ConfigChange -> WhatIfReply.
 const PathWhatIf = "/v1/whatif"
 
 // PathLock is the cluster-wide lock. GET -> LockStatus; POST LockRequest -> Reply.
@@ -182,6 +182,9 @@ type WhatIfReply struct {
 	Voters int `json:"voters"`
 	// Alone: one of two nodes may go on without the other, so that no majority is asked for.
 	Alone bool `json:"alone,omitempty"`
+	// Changes are those of a document, line by line; Refused says why the cluster would not take it.
+	Changes []string     `json:"changes,omitempty" plain:"lines"`
+	Refused message.Text `json:"refused,omitzero"`
 	Ground
 }
 
@@ -194,6 +197,14 @@ func (c *Client) WhatIf(ctx context.Context, down []string, drain string) (WhatI
 		query.Set("drain", drain)
 	}
 	err := c.Get(ctx, PathWhatIf, query, &reply)
+	return reply, err
+}
+
+// WhatIfDocument asks what would become of the services if a document were put into force: POST
+// /v1/whatif. Nothing is changed.
+func (c *Client) WhatIfDocument(ctx context.Context, change ConfigChange) (WhatIfReply, error) {
+	var reply WhatIfReply
+	err := c.Post(ctx, PathWhatIf, change, &reply)
 	return reply, err
 }
 

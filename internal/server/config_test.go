@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
 )
 
 // What an entry of the log cannot hold is refused before anybody waits for it, with what would make
@@ -35,5 +37,28 @@ func TestADocumentThatNoEntryHoldsIsRefusedWithTheFigures(t *testing.T) {
 		if !strings.Contains(refusal.Message, figure) {
 			t.Errorf("%q is not said: %s", figure, refusal.Message)
 		}
+	}
+}
+
+// A question about a document changes nothing, and an answer is a map or a reason.
+func TestWhatADocumentWouldDoIsAskedWithoutChangingIt(t *testing.T) {
+	f := newFake()
+	f.root.Document = cluster.Document{Cluster: "test"}
+	handler := f.serve().Handler()
+	code, body := ask(t, handler, rootUser, "POST", api.PathWhatIf, api.ConfigChange{Base: 4, Text: "cluster: test\n"})
+	if code != http.StatusConflict || !strings.Contains(string(body), "at version 0") {
+		t.Errorf("a document for another version: %d %s", code, body)
+	}
+	code, body = ask(t, handler, rootUser, "POST", api.PathWhatIf, api.ConfigChange{Text: "cluster: [\n"})
+	if code != http.StatusUnprocessableEntity {
+		t.Errorf("a document with a fault: %d %s", code, body)
+	}
+	code, body = ask(t, handler, rootUser, "POST", api.PathWhatIf, api.ConfigChange{Text: "cluster: other\n"})
+	var reply api.WhatIfReply
+	if err := json.Unmarshal(body, &reply); err != nil || code != http.StatusOK || reply.Refused.IsZero() {
+		t.Errorf("a document of another cluster: %d %s", code, body)
+	}
+	if len(f.proposed) > 0 || len(f.kept) > 0 {
+		t.Errorf("it reached the log or the trail: %v %v", f.proposed, f.kept)
 	}
 }

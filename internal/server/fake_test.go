@@ -14,6 +14,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/message"
@@ -69,6 +70,10 @@ func (f *fake) Propose(_ context.Context, commands ...cluster.Command) ([]messag
 	defer f.mu.Unlock()
 	f.proposed = append(f.proposed, commands...)
 	return make([]message.Text, len(commands)), nil
+}
+
+func (f *fake) Seal(_ *cluster.State, parsed config.Parsed) (cluster.Configure, error) {
+	return cluster.Configure{Document: parsed.Document, Text: parsed.Text}, nil
 }
 
 func (f *fake) EndVisits(name string) api.PageLogoutReply {

@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/report"
 )
 
@@ -276,6 +277,44 @@ func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, who Caller) erro
 	reply := api.WhatIfReply{WhatIf: what, Ground: ground, Alone: rules.TwoNodesVote(root)}
 	voters := s.voters()
 	reply.Voters, reply.Votes = len(voters), votesWithout(voters, down)
+	writeJSON(w, http.StatusOK, reply)
+	return nil
+}
+
+// whatIfDocument tells what would become of the services if a document were put into force.
+func (s *Server) whatIfDocument(w http.ResponseWriter, r *http.Request, who Caller) error {
+	var change api.ConfigChange
+	if err := readJSON(r, &change); err != nil {
+		return err
+	}
+	root, view, ground := s.ground(r.Context())
+	parsed, err := config.Parse("document", []byte(change.Text), nil, &root.Document)
+	if err != nil {
+		return Faulty(err)
+	}
+	if err := baseIs(root, change.Base); err != nil {
+		return err
+	}
+	command, err := s.daemon.Seal(root, parsed)
+	if err != nil {
+		return err
+	}
+	command.By = who.Name
+	if err := fitsEntry(command); err != nil {
+		return err
+	}
+	done, err := s.shares.think(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	defer done()
+	reply := api.WhatIfReply{Ground: ground, Alone: rules.TwoNodesVote(root),
+		Changes: config.Diff(root.Document, command.Document), Refused: cluster.Premature(root, []cluster.Command{command})}
+	if reply.Refused.IsZero() {
+		reply.WhatIf, reply.Refused = rehearse.WhatIfDocument(root, view, command)
+	}
+	reply.Voters = len(s.voters())
+	reply.Votes = reply.Voters
 	writeJSON(w, http.StatusOK, reply)
 	return nil
 }

@@ -55,6 +55,7 @@ var routesOfTheInterface = []struct {
 	{"GET", api.PathNodes + "/node1/plan?order=drain", pki.RoleViewer, false},
 	{"GET", api.PathLock + "/plan", pki.RoleViewer, false},
 	{"GET", api.PathWhatIf + "?down=node1", pki.RoleViewer, false},
+	{"POST", api.PathWhatIf, pki.RoleAdmin, false},
 	{"GET", api.PathReserve + "?hosts=1", pki.RoleViewer, false},
 	{"POST", api.PathLock, pki.RoleOperator, false},
 	{"POST", api.PathPage, pki.RoleViewer, false},

@@ -127,6 +127,7 @@ func (s *Server) Handler() http.Handler {
 		"GET " + api.PathNodes + "/{name}/plan":   {look, s.drainPlan},
 		"GET " + api.PathLock + "/plan":           {look, s.haltPlan},
 		"GET " + api.PathWhatIf:                   {look, s.whatIf},
+		"POST " + api.PathWhatIf:                  {access{least: pki.RoleAdmin, body: api.LargestBody}, s.whatIfDocument},
 		"GET " + api.PathReserve:                  {look, s.reserve},
 		"POST " + api.PathLock:                    {operate, s.lock},
 	} {

@@ -37,6 +37,10 @@ complete -c clusterd -n '__clusterd_below "config apply"' -l yes -d 'do not ask 
 complete -c clusterd -n '__clusterd_below "config apply"' -l dry-run -d 'show what it would do, and do nothing'
 complete -c clusterd -n '__clusterd_below "config apply"' -l base -x -d 'refuse unless version N is in force: the one that the document was made from (default: what the file says, or the one in force)'
 complete -c clusterd -n '__clusterd_below "config apply"' -F
+complete -c clusterd -n '__clusterd_at "config"' -a set -d 'change single values of the document in force'
+complete -c clusterd -n '__clusterd_below "config set"' -l reason -x -d 'TEXT for the timeline and the history'
+complete -c clusterd -n '__clusterd_below "config set"' -l yes -d 'do not ask on a terminal'
+complete -c clusterd -n '__clusterd_below "config set"' -l dry-run -d 'show what it would do, and do nothing'
 complete -c clusterd -n '__clusterd_at "config"' -a show -d 'print a document, passwords masked'
 complete -c clusterd -n '__clusterd_below "config show"' -l version -x -d 'print the document of version N (default: the one in force)'
 complete -c clusterd -n '__clusterd_at "config"' -a diff -d 'show what a document would change, or the difference between two versions'
@@ -155,6 +159,12 @@ complete -c clusterd -n '__clusterd_at "whatif"' -a node-down -d 'if these hosts
 complete -c clusterd -n '__clusterd_below "whatif node-down"' -a '(__clusterd_names node)'
 complete -c clusterd -n '__clusterd_at "whatif"' -a drain -d 'if this node were drained'
 complete -c clusterd -n '__clusterd_below "whatif drain"' -a '(__clusterd_names node)'
+complete -c clusterd -n '__clusterd_at "whatif"' -a set -d 'if single values of the document were these'
+complete -c clusterd -n '__clusterd_at "whatif"' -a apply -d 'if this document were in force'
+complete -c clusterd -n '__clusterd_below "whatif apply"' -F
+complete -c clusterd -n '__clusterd_at "whatif"' -a add -d 'if this VM were added'
+complete -c clusterd -n '__clusterd_below "whatif add"' -l domain -x -d 'its failover DOMAIN'
+complete -c clusterd -n '__clusterd_below "whatif add"' -F
 complete -c clusterd -n '__clusterd_at ""' -a reserve -d 'say how many hosts may be lost at once, and what would be short without one more; nothing is done'
 complete -c clusterd -n '__clusterd_below "reserve"' -l hosts -x -d 'ask about up to N hosts, 1 to 3 (default: 2)'
 complete -c clusterd -n '__clusterd_below "reserve"' -l json -d 'print the answer as JSON'

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -119,7 +120,7 @@ func (t tests) run(ctx context.Context, deadline time.Duration, environment []st
 // try runs a mutant against its nets, one after the other, until one catches it.
 func (r *runner) try(ctx context.Context, folder string, m breaks.Mutant, known *shown) (last outcome, err error) {
 	began := time.Now()
-	for _, n := range m.Nets {
+	for _, n := range cheapestFirst(m, known) {
 		last, err = r.tryNet(ctx, folder, m, n, known.seed(m.Name, n.Name))
 		last.took = time.Since(began)
 		if err != nil {
@@ -130,6 +131,23 @@ func (r *runner) try(ctx context.Context, folder string, m breaks.Mutant, known 
 		}
 	}
 	return last, nil
+}
+
+// cheapestFirst are a mutant's nets in the order in which they are tried: plain tests take seconds
+// and histories minutes, unless a seed is known. What needs certain faults is tried in histories
+// first, because only they can leave the faults out.
+func cheapestFirst(m breaks.Mutant, known *shown) []breaks.Net {
+	nets := slices.Clone(m.Nets)
+	if len(m.Faults) == 0 {
+		cost := func(n breaks.Net) int {
+			if n.Seeds > 0 && known.seed(m.Name, n.Name) == 0 {
+				return 1
+			}
+			return 0
+		}
+		slices.SortStableFunc(nets, func(a, b breaks.Net) int { return cost(a) - cost(b) })
+	}
+	return nets
 }
 
 // tryNet runs a net with the mutant, beginning with the seed if there is one. What plain tests do
@@ -232,6 +250,7 @@ var (
 	failLine = regexp.MustCompile(`(?m)^\s*--- FAIL: \S+`)
 	saidLine = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: (.*)`)
 	hungLine = regexp.MustCompile(`(?m)^panic: .*`)
+	skipLine = regexp.MustCompile(`(?m)^\s*--- SKIP: (\S+)`)
 )
 
 // firstComplaint is the first sentence of a failed run.
