@@ -243,7 +243,7 @@ func whatIfSet(c *urfave.Context) error {
 		return err
 	}
 	command.WarnIfNoQuorum(c, client)
-	return askDocument(c, client, api.ConfigChange{Base: version, Text: text})
+	return askDocument(c, client, "document", api.ConfigChange{Base: version, Text: text})
 }
 
 func whatIfApply(c *urfave.Context) error {
@@ -260,7 +260,7 @@ func whatIfApply(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	return askDocument(c, client, api.ConfigChange{Base: document.Version, Text: parsed.Text})
+	return askDocument(c, client, operandName(c), api.ConfigChange{Base: document.Version, Text: parsed.Text})
 }
 
 // whatIfAdd asks about the document in force with one more VM.
@@ -295,13 +295,14 @@ func whatIfAdd(c *urfave.Context) error {
 	if err != nil {
 		return command.Usage("%v", err)
 	}
-	return askDocument(c, client, api.ConfigChange{Base: document.Version, Text: with})
+	return askDocument(c, client, "document", api.ConfigChange{Base: document.Version, Text: with})
 }
 
-func askDocument(c *urfave.Context, client *api.Client, change api.ConfigChange) error {
+// askDocument asks, and says of a fault in which text it is.
+func askDocument(c *urfave.Context, client *api.Client, name string, change api.ConfigChange) error {
 	reply, err := client.WhatIfDocument(c.Context, change)
 	if err != nil {
-		return inFile(err, operandName(c))
+		return inFile(err, name)
 	}
 	return showWhatIf(reply)
 }
