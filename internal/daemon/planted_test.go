@@ -44,7 +44,7 @@ func questionsToAll(version uint64, text string) []question {
 	}
 	backup := get(api.PathBackup)
 	backup.tells = "the data key" // which is taken out of it before anything is written
-	return []question{
+	questions := []question{
 		get(api.PathStatus + "?fresh=1&next=1"), get(api.PathEvents + "?limit=5000"), get(api.PathMoves),
 		get(api.PathMetrics), get(api.PathRequests + "/none"), get(api.PathConfig), get(api.PathConfig + "?version=1"),
 		get(api.PathHistory), get(api.PathComparison + "?from=1&to=2"), get(api.PathDoctor), get(api.PathFence),
@@ -77,6 +77,12 @@ func questionsToAll(version uint64, text string) []question {
 		post(api.PathLock, api.LockRequest{Op: "no-such"}),
 		post(api.PathPage, api.PageRequest{Role: "viewer"}), post(api.PathPageLogout, api.PageLogout{Name: "nobody"}),
 	}
+	for _, q := range questions {
+		if q.method == "POST" && q.path == api.PathConfig {
+			questions = append(questions, post(api.PathWhatIf, q.body))
+		}
+	}
+	return questions
 }
 
 // everyRoute wants a question for each route of the interface.
