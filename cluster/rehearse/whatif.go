@@ -15,7 +15,7 @@ import (
 // working. A host that has no fence device stays lost, and so does one that the brake or a person
 // keeps from being fenced: what it ran is waited for. The error says what the cluster would refuse.
 func WhatIf(s *cluster.State, v cluster.View, down []string, drain string) (cluster.WhatIf, error) {
-	r, live := watched(s, v)
+	r, acts := watched(s, v)
 	for _, name := range down {
 		r.loses(name)
 	}
@@ -33,31 +33,40 @@ func WhatIf(s *cluster.State, v cluster.View, down []string, drain string) (clus
 		return cluster.WhatIf{}, errors.New(message.WhatIfNobody.With().String())
 	}
 	r.goOn()
-	return r.outcome(s, live, append(slices.Clone(down), drain), unfenced), nil
+	return r.outcome(s, acts, append(slices.Clone(down), drain), unfenced), nil
 }
 
 // WhatIfDocument says what would become of the services if a document were put into force, by the
 // Plan and Apply that would decide it, with every act working. Refused is why the cluster would not
 // take it.
 func WhatIfDocument(s *cluster.State, v cluster.View, c cluster.Configure) (what cluster.WhatIf, refused message.Text) {
-	r, live := watched(s, v)
+	r, acts := watched(s, v)
 	if why := r.apply(c).Refused[0]; !why.IsZero() {
 		return cluster.WhatIf{Steps: []cluster.WhatIfStep{}}, why
 	}
 	r.goOn()
-	return r.outcome(s, live, nil, nil), message.Text{}
+	return r.outcome(s, acts, nil, nil), message.Text{}
 }
 
-// watched is a rehearsal that notes what moves live.
-func watched(s *cluster.State, v cluster.View) (*rehearsal, map[string]bool) {
-	r, live := onPaper(s, v), map[string]bool{}
+// act is how a service is brought somewhere, and why there.
+type act struct {
+	live bool
+	why  message.Text
+}
+
+// watched is a rehearsal that notes how each service was last brought somewhere.
+func watched(s *cluster.State, v cluster.View) (*rehearsal, map[string]act) {
+	r, acts := onPaper(s, v), map[string]act{}
 	r.keep = func(e cluster.Event) bool {
-		if e.To == resources.Migrating.String() {
-			live[e.Subject] = true
+		switch e.To {
+		case resources.Migrating.String():
+			acts[e.Subject] = act{live: true, why: e.Why}
+		case resources.Starting.String():
+			acts[e.Subject] = act{why: e.Why}
 		}
 		return false
 	}
-	return &r, live
+	return &r, acts
 }
 
 // loses has a host out of touch.
@@ -88,7 +97,7 @@ func (r *rehearsal) fences(name string) message.Text {
 }
 
 // outcome is the map of who would be where.
-func (r *rehearsal) outcome(before *cluster.State, live map[string]bool, left []string,
+func (r *rehearsal) outcome(before *cluster.State, acts map[string]act, left []string,
 	unfenced map[string]message.Text) cluster.WhatIf {
 	out := cluster.WhatIf{Steps: []cluster.WhatIfStep{}}
 	for _, name := range namesOf(before, r.state) {
@@ -99,7 +108,8 @@ func (r *rehearsal) outcome(before *cluster.State, live map[string]bool, left []
 			out.Others++
 			continue
 		}
-		step := cluster.WhatIfStep{Service: name, From: was.Owner, To: is.Owner, Method: cluster.MethodCold, Why: is.Reason}
+		step := cluster.WhatIfStep{Service: name, From: was.Owner, To: is.Owner, Method: cluster.MethodCold,
+			Why: acts[name].why.OrElse(is.Reason)}
 		switch {
 		case !stays:
 			step.Method, step.Why = cluster.MethodGoes, message.Text{}
@@ -113,7 +123,7 @@ func (r *rehearsal) outcome(before *cluster.State, live map[string]bool, left []
 			if why := unfenced[was.Owner]; !why.IsZero() {
 				step.Why = why
 			}
-		case live[name]:
+		case acts[name].live:
 			step.Method = cluster.MethodLive
 		}
 		out.Steps = append(out.Steps, step)

@@ -118,6 +118,10 @@ var passed = []string{
 	"GET " + api.PathServices + "/{name}/why",
 	"GET " + api.PathNodes + "/{name}/plan",
 	"GET " + api.PathRequests + "/{id}",
+	"GET " + api.PathWhatIf,
+	"GET " + api.PathReserve,
+	"POST " + api.PathConfig,
+	"POST " + api.PathRollback,
 	"POST " + api.PathRequests,
 	"POST " + api.PathNodes,
 }

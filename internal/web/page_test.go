@@ -254,7 +254,7 @@ func TestThePageIsNoWayAroundTheInterface(t *testing.T) {
 	n := newNode()
 	cookie, csrf := n.logIn(t, Visitor{Name: "root", Role: pki.RoleAdmin})
 	for _, path := range []string{api.PathBackup, api.PathTokens, api.PathKeys, api.PathClient, api.PathDoor,
-		api.PathView, api.PathImport, api.PathPage, api.PathPageLogout, api.PathAudit, api.PathRollback, api.PathJoin,
+		api.PathView, api.PathImport, api.PathPage, api.PathPageLogout, api.PathAudit, api.PathJoin,
 		"/static/../front.go", "/static/none.js"} {
 		for _, method := range []string{"GET", "POST"} {
 			w := n.send(request{method: method, path: path, cookie: cookie, csrf: csrf})

@@ -3,11 +3,13 @@ import { html, render, useState, useEffect, useRef } from './preact.js';
 import { store, watch, enter, leave, stale, age, may } from './store.js';
 import { serviceLook, nodeLook, stamp, span, ranks } from './words.js';
 import { route, State } from './kit.js';
-import { Overview, Hosts, Host, Services, Service, Events, Fencing, Failovers, Moves, Doctor, Paper } from './views.js';
+import { Overview, Hosts, Host, Services, Service, Events, Fencing, Failovers, Moves, Doctor } from './views.js';
+import { WhatIf, Alerts } from './questions.js';
+import { Paper } from './paper.js';
 
 const views = {
   overview: ['Overview', Overview], hosts: ['Hosts', Hosts], services: ['VMs and services', Services], events: ['Events', Events],
-  fencing: ['Fencing', Fencing], failovers: ['Failovers', Failovers], moves: ['Live moves', Moves], document: ['Document', Paper], doctor: ['Doctor', Doctor],
+  fencing: ['Fencing', Fencing], failovers: ['Failovers', Failovers], moves: ['Live moves', Moves], whatif: ['What if', WhatIf], alerts: ['Alerts', Alerts], document: ['Document', Paper], doctor: ['Doctor', Doctor],
 };
 const ofOne = { host: Host, service: Service };
 const forAdmins = ['document', 'doctor'];

@@ -4,6 +4,7 @@ import { store, get, may, stale } from './store.js';
 import { serviceLook, nodeLook, said, codeOf, clock, stamp, span, since, bytes, count, failoverOf, ranks } from './words.js';
 import { State, HostLink, ServiceLink, Subject, Told, Table, useAsked, Problem, route, go } from './kit.js';
 import { ServiceActs, HostActs } from './acts.js';
+import { NotForYou } from './paper.js';
 
 const services = () => [...store.services.values()];
 const nodes = () => [...store.nodes.values()].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
@@ -281,8 +282,6 @@ export function Moves() {
     <h2>Ended</h2><${Problem} state=${moves} />${moves.answer && html`<${MoveTable} moves=${moves.answer.moves} />`}`;
 }
 
-function NotForYou() { return html`<p class="none">Only an administrator may see this. Make a link with <code>clusterd web login --role admin</code>.</p>`; }
-
 export function Doctor() {
   const [round, setRound] = useState(0);
   const report = useAsked((signal) => (may('admin') ? get('/v1/doctor', signal) : Promise.resolve(null)), [round]);
@@ -298,23 +297,4 @@ export function Doctor() {
     <${Problem} state=${report} />
     ${!report.answer && !report.problem && html`<p class="none">Every node is being asked.</p>`}
     ${report.answer && html`<${Table} label="Findings" columns=${columns} rows=${report.answer.findings.map((f, i) => ({ ...f, key: i }))} />`}`;
-}
-
-export function Paper() {
-  const { query } = route();
-  const shown = query.get('version') || '';
-  const version = store.head.configVersion;
-  const ask = (path) => (signal) => (may('admin') ? get(path, signal) : Promise.resolve(null));
-  const text = useAsked(ask(`/v1/config${shown ? `?version=${shown}` : ''}`), [version, shown]);
-  const history = useAsked(ask('/v1/config/history'), [version]);
-  const before = Number(shown || version) - 1;
-  const diff = useAsked((signal) => (may('admin') && before > 0 ? get(`/v1/config/diff?from=${before}&to=${before + 1}`, signal) : Promise.resolve(null)), [version, shown]);
-  if (!may('admin')) return html`<h1>Document</h1><${NotForYou} />`;
-  return html`<h1>Document, version ${shown || version}</h1>
-    <p class="faint">Passwords are masked. It is changed with <code>clusterd config apply</code>.</p>
-    <h2>What this version changed</h2><${Problem} state=${diff} />
-    ${diff.answer ? html`<ul>${(diff.answer.changes || []).map((c) => html`<li>${c}</li>`)}</ul>` : before < 1 && html`<p class="none">It is the first.</p>`}
-    <h2>History</h2><${Problem} state=${history} />
-    ${history.answer && html`<ol class="events">${history.answer.revisions.slice().reverse().map((r) => html`<li><time datetime=${r.at}>${stamp(r.at)}</time><div><a href="#/document?version=${r.version}">version ${r.version}</a>: ${r.summary || r.reason} <span class="faint">(by ${r.by})</span></div></li>`)}</ol>`}
-    <h2>Text</h2><${Problem} state=${text} />${text.answer && html`<pre class="document" tabindex="0" role="region" aria-label="the document's text">${text.answer.text}</pre>`}`;
 }
