@@ -191,8 +191,8 @@ func whatIfText(reply api.WhatIfReply) string {
 
 // settingsUsage explains the operands KEY=VALUE.
 const settingsUsage = "A KEY names a place in the document, with a dot after each level; a VALUE is YAML. " +
-	"`services.vm:web.domain=racks` puts vm:web into the domain racks, `nodes.node1.reserve_memory=\"4 GiB\"` keeps memory " +
-	"free, and `services.vm:web.priority=` takes the key out, so that its default counts."
+	"`services.vm:web.domain=racks` puts vm:web into the domain racks, `nodes.node1.reserve_memory=\"4 GiB\"` keeps " +
+	"memory free, and `services.vm:web.priority=` takes the key out, so that its default counts."
 
 func setCommand(flags ...urfave.Flag) *urfave.Command {
 	return &urfave.Command{Name: "set", Usage: "change single values of the document in force",
@@ -290,8 +290,8 @@ func whatIfAdd(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	with, err := rewrite.AddService(document.Text, status.Cluster, resources.KindVM+":"+definition.Title, c.String("domain"),
-		string(text), true)
+	with, err := rewrite.AddService(document.Text, status.Cluster, resources.KindVM+":"+definition.Title,
+		c.String("domain"), string(text), true)
 	if err != nil {
 		return command.Usage("%v", err)
 	}
