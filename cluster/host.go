@@ -355,6 +355,9 @@ type WhatIf struct {
 	Rooms []WhatIfRoom `json:"rooms,omitempty"`
 }
 
+// MethodGoes is what becomes of a service that a document no longer declares.
+const MethodGoes Method = "goes"
+
 // WhatIfStep is one service of it.
 type WhatIfStep struct {
 	Service string `json:"service"`

@@ -356,8 +356,6 @@ const (
 	MethodCold Method = "cold"
 	// MethodStays: it cannot leave now; the blockers say why.
 	MethodStays Method = "stays"
-	// MethodGoes: it would no longer be a service of the cluster.
-	MethodGoes Method = "goes"
 )
 
 // DrainStep is what becomes of one service when its node is to be emptied.

@@ -42,7 +42,7 @@ complete -c clusterd -n '__clusterd_below "config set"' -l reason -x -d 'TEXT fo
 complete -c clusterd -n '__clusterd_below "config set"' -l yes -d 'do not ask on a terminal'
 complete -c clusterd -n '__clusterd_below "config set"' -l dry-run -d 'show what it would do, and do nothing'
 complete -c clusterd -n '__clusterd_at "config"' -a show -d 'print a document, passwords masked'
-complete -c clusterd -n '__clusterd_below "config show"' -l version -x -d 'print the document of version N (default: the one in force)'
+complete -c clusterd -n '__clusterd_below "config show"' -l version -x -d 'version N (default: the one in force)'
 complete -c clusterd -n '__clusterd_at "config"' -a diff -d 'show what a document would change, or the difference between two versions'
 complete -c clusterd -n '__clusterd_below "config diff"' -F
 complete -c clusterd -n '__clusterd_at "config"' -a history -d 'list the versions of the document: when, by whom, why, and what changed'

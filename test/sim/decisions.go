@@ -130,7 +130,7 @@ func (again retries) announced(r record) bool {
 	})
 }
 
-// comes reports whether the act is one that was told: its time is over, or there is room for it now.
+// comes reports whether the act is one that was told: its time is over, or there is room now.
 func (again retries) comes(begin cluster.Begin, now time.Time) bool {
 	due := slices.IndexFunc(again.due[begin.Service], func(at time.Time) bool {
 		return !at.IsZero() && !now.Before(at.Add(-time.Second)) // the stopwatch of who plans counts by steps

@@ -9,10 +9,10 @@ import (
 	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
-// Set returns the text of a document with values put in their places: each setting is KEY=VALUE, the
-// key with a dot after each level (services.vm:web.domain=racks), the value as YAML. KEY= takes the
-// key out. A name that has dots itself is found where it is declared already. Comments are kept; the
-// layout may be normalised. An empty text is a document that names only its cluster.
+// Set returns the text of a document with values put in their places: each setting is KEY=VALUE,
+// the key with a dot after each level (services.vm:web.domain=racks), the value as YAML. KEY= takes
+// the key out. A name that has dots itself is found where it is declared already. Comments are
+// kept; the layout may be normalised. An empty text is a document that names only its cluster.
 //
 // An error names the setting.
 func Set(text, cluster string, settings []string) (string, error) {
