@@ -10,6 +10,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
@@ -62,12 +63,17 @@ func checkCommand() *urfave.Command {
 		Flags: []urfave.Flag{
 			&urfave.DurationFlag{Name: "wait", Usage: "answer within `TIME`", Value: checkPatience,
 				DefaultText: "10 s"},
+			&urfave.IntFlag{Name: "reserve", DefaultText: "not asked",
+				Usage: "warn when fewer than `N` hosts may be lost at once, 1 to 3"},
 		},
 		Action: check,
 	}
 }
 
 func check(c *urfave.Context) error {
+	if hosts := c.Int("reserve"); c.IsSet("reserve") && (hosts < 1 || hosts > rehearse.MostLost) {
+		return &checkAnswer{unclear, fmt.Sprintf("--reserve is %d; write a number from 1 to %d", hosts, rehearse.MostLost)}
+	}
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("wait"))
 	defer cancel()
 	asked := make(chan *checkAnswer, 1)
@@ -102,11 +108,19 @@ func examined(ctx context.Context, c *urfave.Context) *checkAnswer {
 			return &checkAnswer{unclear, "a leader is known, and nobody says what is true now: " + oneLine(err)}
 		}
 	}
-	return judge(status)
+	var reserve *api.ReserveReply
+	if wanted := c.Int("reserve"); wanted > 0 && status.Quorate {
+		reply, err := client.Reserve(ctx, wanted)
+		if err != nil {
+			return &checkAnswer{unclear, "how many hosts may be lost is not known: " + oneLine(err)}
+		}
+		reserve = &reply
+	}
+	return judge(status, reserve)
 }
 
-// judge says how a cluster is.
-func judge(status api.Status) *checkAnswer {
+// judge says how a cluster is; its reserve where that was asked for.
+func judge(status api.Status, reserve *api.ReserveReply) *checkAnswer {
 	if !status.Quorate {
 		return &checkAnswer{broken, status.Cluster + ": NO QUORUM: nothing is started, moved or fenced; see clustat on " +
 			status.Local + " | quorum=0;;1:;0;1"}
@@ -120,6 +134,11 @@ func judge(status api.Status) *checkAnswer {
 		found.add(worrying, "the cluster is locked by %s", status.Lock.By)
 	}
 	waiting := found.notes(status.Notes)
+	figure := ""
+	if reserve != nil {
+		found.reserve(*reserve)
+		figure = fmt.Sprintf(" hosts_that_may_be_lost=%d;%d:;;0;%d", reserve.Hosts, reserve.Asked, reserve.Asked)
+	}
 	if len(status.Warnings) > 0 {
 		found.add(worrying, "%s warns: %s", status.Local, status.Warnings[0])
 	}
@@ -130,7 +149,24 @@ func judge(status api.Status) *checkAnswer {
 		"services_running=%d;;;0;%d services_failed=%d;;0;0;%d services_waiting=%d;0;;0;%d waiting_for_person=%d;0;;0",
 		status.Cluster, strings.Join(found.list, "; "), n.online, n.all, n.bare, n.all, s.run, s.all, s.failed, s.all,
 		s.waiting, s.all, waiting)
-	return &checkAnswer{found.worst, text}
+	return &checkAnswer{found.worst, text + figure}
+}
+
+// reserve holds what may be lost against what was asked for.
+func (f *findings) reserve(r api.ReserveReply) {
+	if r.Hosts >= r.Asked {
+		return
+	}
+	why := "too few voters would be left"
+	switch {
+	case len(r.Lost) == 0:
+		why = "there was no time to try more"
+	case len(r.Short) > 0:
+		why = fmt.Sprintf("without %s, %s has no place", strings.Join(r.Lost, " and "), r.Short[0].Service)
+	default:
+		why = fmt.Sprintf("without %s %s", strings.Join(r.Lost, " and "), why)
+	}
+	f.add(worrying, "%d of %d hosts may be lost: %s", r.Hosts, r.Asked, why)
 }
 
 // findings are what is not as it should be, the worst first.

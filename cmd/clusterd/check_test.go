@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -66,11 +67,33 @@ func TestWhatACheckSays(t *testing.T) {
 	} {
 		status := well()
 		c.change(&status)
-		got := judge(status)
+		got := judge(status, nil)
 		if got.health != c.want || !strings.Contains(got.Error(), c.says) || strings.Contains(got.Error(), "\n") ||
 			strings.Count(got.Error(), "|") != 1 {
 			t.Errorf("%s: %s", c.name, got)
 		}
+	}
+}
+
+// TestACheckHoldsTheReserve: fewer hosts than wanted may be lost, and why, or what is not known.
+func TestACheckHoldsTheReserve(t *testing.T) {
+	short := []cluster.WhatIfStep{{Service: "vm:big", From: "node1"}}
+	for want, r := range map[string]cluster.Reserve{
+		"OK: alpha: 3 nodes online and protected, 2 services run |": {Hosts: 1, Asked: 1},
+		"WARNING: alpha: 0 of 1 hosts may be lost: without node1, vm:big has no place |": {Asked: 1,
+			Lost: []string{"node1"}, Short: short},
+		"WARNING: alpha: 1 of 2 hosts may be lost: without node1 and node2 too few voters would be left |": {Hosts: 1,
+			Asked: 2, Lost: []string{"node1", "node2"}, Minority: true},
+		"WARNING: alpha: 1 of 3 hosts may be lost: there was no time to try more |": {Hosts: 1, Asked: 3, Bounded: true},
+	} {
+		got := judge(well(), &api.ReserveReply{Reserve: r}).Error()
+		figure := fmt.Sprintf(" hosts_that_may_be_lost=%d;%d:;;0;%d", r.Hosts, r.Asked, r.Asked)
+		if !strings.Contains(got, want) || !strings.HasSuffix(got, figure) {
+			t.Errorf("told is %s\nwant %s and %s", got, want, figure)
+		}
+	}
+	if v := checked(t, "check", "--reserve", "9"); v.health != unclear || !strings.Contains(v.text, "from 1 to 3") {
+		t.Errorf("nine hosts: %s", v)
 	}
 }
 

@@ -171,6 +171,7 @@ complete -c clusterd -n '__clusterd_below "reserve"' -l json -d 'print the answe
 complete -c clusterd -n '__clusterd_at ""' -a doctor -d 'check every node: clocks, doorkeeper, autostart, image locks, BMCs, versions'
 complete -c clusterd -n '__clusterd_at ""' -a check -d 'answer a monitoring system in one line'
 complete -c clusterd -n '__clusterd_below "check"' -l wait -x -d 'answer within TIME (default: 10 s)'
+complete -c clusterd -n '__clusterd_below "check"' -l reserve -x -d 'warn when fewer than N hosts may be lost at once, 1 to 3 (default: not asked)'
 complete -c clusterd -n '__clusterd_at ""' -a backup -d 'save the cluster'\''s state, and the key to its secrets in a file of its own'
 complete -c clusterd -n '__clusterd_below "backup"' -l key -x -d 'write the key to KEYFILE instead of FILE.key'
 complete -c clusterd -n '__clusterd_below "backup"' -F
