@@ -13,6 +13,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/declare"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
@@ -27,8 +28,8 @@ import (
 
 func vmCommand() *urfave.Command {
 	return &urfave.Command{
-		Name: "vm", Usage: "import virtual machines that exist already",
-		Subcommands: []*urfave.Command{{
+		Name: "vm", Usage: "declare virtual machines, and take in those that exist already",
+		Subcommands: append(declare.VM(changeDocument), &urfave.Command{
 			Name: "import", Usage: "manage an existing libvirt domain; a running guest is not touched", ArgsUsage: "NAME",
 			Flags: []urfave.Flag{
 				&urfave.StringFlag{Name: "node", Usage: "the `NODE` where it is defined; default: this one"},
@@ -52,7 +53,7 @@ func vmCommand() *urfave.Command {
 				fmt.Println(reply.Why)
 				return nil
 			},
-		}},
+		}),
 	}
 }
 

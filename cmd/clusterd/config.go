@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/declare"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config"
@@ -46,7 +46,7 @@ func configCommand() *urfave.Command {
 				Flags: []urfave.Flag{reason, yes, dryRun,
 					&urfave.Uint64Flag{Name: "base", DefaultText: "what the file says, or the one in force",
 						Usage: "refuse unless version `N` is in force: the one that the document was made from"}}},
-			setCommand(reason, yes, dryRun),
+			declare.Set(changeDocument), declare.EditConfig(changeDocument),
 			{Name: "show", Usage: "print a document, passwords masked", Action: showConfig,
 				Flags: []urfave.Flag{&urfave.Uint64Flag{Name: "version", DefaultText: "the one in force", Usage: "version `N`"}}},
 			{Name: "diff", Usage: "show what a document would change, or the difference between two versions",
@@ -262,19 +262,6 @@ func applyConfig(c *urfave.Context) error {
 	})
 	p.measure(c.Context, client)
 	return p.run(base, c.Bool("dry-run"), c.Bool("yes"))
-}
-
-// replaceAnyway says how to go on after a conflict, where it comes from the
-// file's first line.
-func replaceAnyway(err error, fromFile bool) error {
-	var failure api.Failure
-	if fromFile && errors.As(err, &failure) && failure.Code == "conflict" {
-		failure.Details = append(failure.Details,
-			"the file's first line says for which version it was made; to replace what is in force all the same, "+
-				"say so with --base")
-		return failure
-	}
-	return err
 }
 
 func diffConfig(c *urfave.Context) error {

@@ -19,6 +19,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/declare"
 	"github.com/clusterd/clusterd/cmd/clusterd/networks"
 	"github.com/clusterd/clusterd/cmd/clusterd/support"
 	"github.com/clusterd/clusterd/cmd/clusterd/tryout"
@@ -92,7 +93,9 @@ func newApp() *urfave.App {
 		}, cli.ConnectionFlags()...),
 		Commands: append([]*urfave.Command{
 			runCommand(), initCommand(), joinCommand(), tokenCommand(), configCommand(), nodeCommand(), keysCommand(),
-			clusterCommand(), vmCommand(), fenceCommand(), networks.Command(), alertCommand(), whatIfCommand(), reserveCommand(),
+			clusterCommand(), vmCommand(), declare.Service(changeDocument),
+			declare.Domain(changeDocument), fenceCommand(), networks.Command(), alertCommand(), whatIfCommand(),
+			reserveCommand(),
 			doctorCommand(), checkCommand(), backupCommand(), restoreCommand(), recoverCommand(), auditCommand(),
 			codesCommand(),
 			replayCommand(), support.Command(), importCommand(), clientCommand(), forwardCommand(),

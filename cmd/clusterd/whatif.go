@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,11 +11,9 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rehearse"
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/declare"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
-	"github.com/clusterd/clusterd/internal/config/rewrite"
-	"github.com/clusterd/clusterd/internal/domainxml"
-	"github.com/clusterd/clusterd/resources"
 )
 
 // whatIfCommand asks what would happen, and does nothing.
@@ -38,7 +37,7 @@ func whatIfCommand() *urfave.Command {
 					return askWhatIf(c, nil, name)
 				}},
 			{Name: "set", Usage: "if single values of the document were these", ArgsUsage: "KEY=VALUE [KEY=VALUE...]",
-				Description: settingsUsage, Action: whatIfSet},
+				Description: declare.SettingsUsage, Action: whatIfSet},
 			{Name: "apply", Usage: "if this document were in force", ArgsUsage: "FILE", Action: whatIfApply},
 			{Name: "add", Usage: "if this VM were added", ArgsUsage: "FILE", Action: whatIfAdd,
 				Description: "FILE is the VM's definition, as `virsh dumpxml` prints it. Where it would run, and whether what it " +
@@ -189,61 +188,61 @@ func whatIfText(reply api.WhatIfReply) string {
 	return out.String()
 }
 
-// settingsUsage explains the operands KEY=VALUE.
-const settingsUsage = "A KEY names a place in the document, with a dot after each level; a VALUE is YAML. " +
-	"`services.vm:web.domain=racks` puts vm:web into the domain racks, `nodes.node1.reserve_memory=\"4 GiB\"` keeps " +
-	"memory free, and `services.vm:web.priority=` takes the key out, so that its default counts."
-
-func setCommand(flags ...urfave.Flag) *urfave.Command {
-	return &urfave.Command{Name: "set", Usage: "change single values of the document in force",
-		ArgsUsage: "KEY=VALUE [KEY=VALUE...]", Action: setConfig, Flags: flags,
-		Description: settingsUsage + " It is planned, shown and asked about like a whole document."}
-}
-
-// setConfig changes single values of the document in force.
-func setConfig(c *urfave.Context) error {
-	client, version, text, err := settings(c)
+// changeDocument puts what an edit makes of the document in force into force, as config apply does.
+func changeDocument(c *urfave.Context, edit declare.Edit) error {
+	client, change, err := edited(c, edit)
 	if err != nil {
 		return err
 	}
 	p := newPlanner(func(base uint64, dryRun bool) (api.ConfigReply, error) {
-		return client.ChangeConfig(c.Context, api.ConfigChange{Base: base, Text: text, DryRun: dryRun,
+		reply, err := client.ChangeConfig(c.Context, api.ConfigChange{Base: base, Text: change.Text, DryRun: dryRun,
 			Reason: c.String("reason")})
+		return reply, inFile(err, "document")
 	})
 	p.measure(c.Context, client)
-	return p.run(version, c.Bool("dry-run"), c.Bool("yes"))
+	return p.run(change.Base, c.Bool("dry-run"), c.Bool("yes"))
 }
 
-// settings is the document in force with the values of the operands in it, and the version that is
-// in force. Its passwords are masked, which the daemon takes for those in force.
-func settings(c *urfave.Context) (client *api.Client, version uint64, text string, err error) {
-	if c.NArg() == 0 {
-		return nil, 0, "", command.Usage("%s needs KEY=VALUE, or several", c.Command.HelpName)
-	}
-	if client, err = command.Connect(c); err != nil {
-		return nil, 0, "", err
+// edited is what an edit makes of the document in force. Its passwords are masked, which the daemon
+// takes for those in force.
+func edited(c *urfave.Context, edit declare.Edit) (*api.Client, api.ConfigChange, error) {
+	client, err := command.Connect(c)
+	if err != nil {
+		return nil, api.ConfigChange{}, err
 	}
 	document, err := client.Config(c.Context)
 	if err != nil {
-		return nil, 0, "", err
+		return nil, api.ConfigChange{}, err
 	}
 	status, err := client.Status(c.Context, false)
 	if err != nil {
-		return nil, 0, "", err
+		return nil, api.ConfigChange{}, err
 	}
-	if text, err = rewrite.Set(document.Text, status.Cluster, c.Args().Slice()); err != nil {
-		return nil, 0, "", command.Usage("%v", err)
-	}
-	return client, document.Version, text, nil
+	text, err := edit(document.Text, status.Cluster)
+	return client, api.ConfigChange{Base: document.Version, Text: text}, err
 }
 
-func whatIfSet(c *urfave.Context) error {
-	client, version, text, err := settings(c)
+// whatIfEdited asks about the document in force as an edit makes it.
+func whatIfEdited(c *urfave.Context, edit declare.Edit, err error) error {
+	if err != nil {
+		return err
+	}
+	client, change, err := edited(c, edit)
 	if err != nil {
 		return err
 	}
 	command.WarnIfNoQuorum(c, client)
-	return askDocument(c, client, "document", api.ConfigChange{Base: version, Text: text})
+	return askDocument(c, client, "document", change)
+}
+
+func whatIfSet(c *urfave.Context) error {
+	edit, err := declare.Settings(c, "", c.Args().Slice())
+	return whatIfEdited(c, edit, err)
+}
+
+func whatIfAdd(c *urfave.Context) error {
+	edit, err := declare.Added(c, true)
+	return whatIfEdited(c, edit, err)
 }
 
 func whatIfApply(c *urfave.Context) error {
@@ -263,41 +262,6 @@ func whatIfApply(c *urfave.Context) error {
 	return askDocument(c, client, operandName(c), api.ConfigChange{Base: document.Version, Text: parsed.Text})
 }
 
-// whatIfAdd asks about the document in force with one more VM.
-func whatIfAdd(c *urfave.Context) error {
-	operand, err := command.Argument(c, "the FILE of a VM's definition")
-	if err != nil {
-		return err
-	}
-	path, text, err := command.ReadOperand(operand)
-	if err != nil {
-		return err
-	}
-	definition, faults := domainxml.Read(string(text))
-	if len(faults) > 0 {
-		return command.Usage("%s: the VM %s", path, faults[0].Message)
-	}
-	client, err := command.Connect(c)
-	if err != nil {
-		return err
-	}
-	command.WarnIfNoQuorum(c, client)
-	document, err := client.Config(c.Context)
-	if err != nil {
-		return err
-	}
-	status, err := client.Status(c.Context, false)
-	if err != nil {
-		return err
-	}
-	with, err := rewrite.AddService(document.Text, status.Cluster, resources.KindVM+":"+definition.Title,
-		c.String("domain"), string(text), true)
-	if err != nil {
-		return command.Usage("%v", err)
-	}
-	return askDocument(c, client, "document", api.ConfigChange{Base: document.Version, Text: with})
-}
-
 // askDocument asks, and says of a fault in which text it is.
 func askDocument(c *urfave.Context, client *api.Client, name string, change api.ConfigChange) error {
 	reply, err := client.WhatIfDocument(c.Context, change)
@@ -305,4 +269,17 @@ func askDocument(c *urfave.Context, client *api.Client, name string, change api.
 		return inFile(err, name)
 	}
 	return showWhatIf(reply)
+}
+
+// replaceAnyway says how to go on after a conflict, where it comes from the
+// file's first line.
+func replaceAnyway(err error, fromFile bool) error {
+	var failure api.Failure
+	if fromFile && errors.As(err, &failure) && failure.Code == "conflict" {
+		failure.Details = append(failure.Details,
+			"the file's first line says for which version it was made; to replace what is in force all the same, "+
+				"say so with --base")
+		return failure
+	}
+	return err
 }

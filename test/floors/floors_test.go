@@ -157,6 +157,8 @@ var rooms = []room{
 	{"cmd/clusterd/command", []string{"internal/api", "internal/cli", "internal/config/nodefile",
 		"internal/membership", "internal/nearest", "quorum"},
 		"floor 4: what all commands share knows none of them, and no daemon but by its interface"},
+	{"cmd/clusterd/declare", []string{"cmd/clusterd/command", "internal/config/rewrite", "internal/domainxml",
+		"resources"}, "floor 4: it makes texts; what becomes of them the daemon says"},
 	{"cmd/clusterd/foreign", []string{"cmd/clusterd/command", "internal/importing..."},
 		"floor 4: a file of another cluster manager is read without asking anybody"},
 	{"cmd/clusterd/networks", []string{"cmd/clusterd/command", "internal/api", "internal/cli", "internal/nearest"},
