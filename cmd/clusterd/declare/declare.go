@@ -89,8 +89,8 @@ func (k kind) named(c *urfave.Context) (string, error) {
 func (k kind) set(change Change) *urfave.Command {
 	return &urfave.Command{Name: "set", Usage: "change keys of a " + k.noun,
 		ArgsUsage: "NAME KEY=VALUE [KEY=VALUE...]", Flags: flags(),
-		Description: "The keys are those of the document below the " + k.noun + ". What stands behind = is YAML; with nothing " +
-			"behind it the key goes: clusterd " + k.example + ". " + planned,
+		Description: "The keys are those of the document below the " + k.noun + ". What stands behind = is YAML; with " +
+			"nothing behind it the key goes: clusterd " + k.example + ". " + planned,
 		Action: func(c *urfave.Context) error {
 			name, err := k.named(c)
 			if err != nil {
