@@ -10,6 +10,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
+	"github.com/clusterd/clusterd/cmd/clusterd/roll"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 )
@@ -64,7 +65,7 @@ func nodeCommand() *urfave.Command {
 				Flags: []urfave.Flag{&urfave.DurationFlag{Name: "wait", Usage: "how long to wait until no service is left on it",
 					Value: 5 * time.Minute}},
 				Action: func(c *urfave.Context) error { return changeNode(c, "leave", c.Duration("wait")) }},
-		}, orderCommands(reason)...),
+		}, append(orderCommands(reason), roll.Command())...),
 	}
 }
 

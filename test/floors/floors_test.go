@@ -163,6 +163,8 @@ var rooms = []room{
 		"floor 4: a file of another cluster manager is read without asking anybody"},
 	{"cmd/clusterd/networks", []string{"cmd/clusterd/command", "internal/api", "internal/cli", "internal/nearest"},
 		"floor 4: it shows what a daemon tells"},
+	{"cmd/clusterd/roll", []string{"cmd/clusterd/command", "internal/api"},
+		"floor 4: a client with patience, which orders nothing that a person could not"},
 	{"cmd/clusterd/support", []string{"cmd/clusterd/command", "internal/api", "internal/cli",
 		"internal/config/nodefile", "internal/config/rewrite", "internal/daemon", "internal/membership", "internal/pki",
 		"internal/owned", "internal/recorder", "cluster", "fence"},
