@@ -113,7 +113,9 @@ func put(mapping, at *yaml.Node, key, value string) error {
 		return fmt.Errorf("%q is no value", value)
 	}
 	if at != nil {
-		*at = *read.Content[0]
+		is := *read.Content[0]
+		is.HeadComment, is.LineComment, is.FootComment = at.HeadComment, at.LineComment, at.FootComment
+		*at = is
 		return nil
 	}
 	mapping.Style = 0

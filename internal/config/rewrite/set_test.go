@@ -18,7 +18,7 @@ services:
 
 func TestSettingsAreWrittenIntoTheDocument(t *testing.T) {
 	for _, c := range []struct{ settings, want string }{
-		{"services.vm:web.domain=east", "domain: east"},
+		{"services.vm:web.domain=east", "domain: east # the usual one"},
 		{"services.vm:web.priority=7", "domain: racks # the usual one\n    priority: 7"},
 		{"services.vm:web.domain=", "vm:web: {}"},
 		{"nodes.node1.reserve_memory=4 GiB", "address: 10.0.0.1\n    reserve_memory: 4 GiB"},
