@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -13,9 +12,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/plan"
 	"github.com/clusterd/clusterd/cluster/rehearse"
-	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/report"
 )
 
@@ -250,115 +247,6 @@ func (s *Server) drainPlan(w http.ResponseWriter, r *http.Request, who Caller) e
 		return Refuse(http.StatusConflict, "refused", "%v", err)
 	}
 	writeJSON(w, http.StatusOK, api.DrainReply{Node: command.Node, Order: order, Steps: steps, Ground: ground})
-	return nil
-}
-
-// whatIf tells what would become of the services if hosts were lost or a node were emptied.
-func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, who Caller) error {
-	down, drain := r.URL.Query()["down"], r.URL.Query().Get("drain")
-	root, view, ground := s.ground(r.Context())
-	for _, name := range append(slices.Clone(down), drain) {
-		if name != "" && !root.Nodes.Has(name) {
-			return noNode(root, name)
-		}
-	}
-	if (len(down) == 0) == (drain == "") {
-		return Refuse(http.StatusBadRequest, "bad_request", "name the hosts that are down, or one node to drain")
-	}
-	done, err := s.shares.think(r.Context(), who)
-	if err != nil {
-		return err
-	}
-	defer done()
-	what, err := rehearse.WhatIf(root, view, down, drain)
-	if err != nil {
-		return Refuse(http.StatusConflict, "refused", "%v", err)
-	}
-	reply := api.WhatIfReply{WhatIf: what, Ground: ground, Alone: rules.TwoNodesVote(root)}
-	voters := s.voters()
-	reply.Voters, reply.Votes = len(voters), votesWithout(voters, down)
-	writeJSON(w, http.StatusOK, reply)
-	return nil
-}
-
-// whatIfDocument tells what would become of the services if a document were put into force.
-func (s *Server) whatIfDocument(w http.ResponseWriter, r *http.Request, who Caller) error {
-	var change api.ConfigChange
-	if err := readJSON(r, &change); err != nil {
-		return err
-	}
-	root, view, ground := s.ground(r.Context())
-	parsed, err := config.Parse("document", []byte(change.Text), nil, &root.Document)
-	if err != nil {
-		return Faulty(err)
-	}
-	if err := baseIs(root, change.Base); err != nil {
-		return err
-	}
-	command, err := s.daemon.Seal(root, parsed)
-	if err != nil {
-		return err
-	}
-	command.By = who.Name
-	if err := fitsEntry(command); err != nil {
-		return err
-	}
-	done, err := s.shares.think(r.Context(), who)
-	if err != nil {
-		return err
-	}
-	defer done()
-	reply := api.WhatIfReply{Ground: ground, Alone: rules.TwoNodesVote(root),
-		Changes: config.Diff(root.Document, command.Document), Refused: cluster.Premature(root, []cluster.Command{command})}
-	if reply.Refused.IsZero() {
-		reply.WhatIf, reply.Refused = rehearse.WhatIfDocument(root, view, command)
-	}
-	reply.Voters = len(s.voters())
-	reply.Votes = reply.Voters
-	writeJSON(w, http.StatusOK, reply)
-	return nil
-}
-
-// voters are the nodes whose vote counts.
-func (s *Server) voters() (names []string) {
-	for _, n := range s.daemon.Status(time.Now()).Nodes {
-		if n.Voter {
-			names = append(names, n.Name)
-		}
-	}
-	return names
-}
-
-func votesWithout(voters, lost []string) (votes int) {
-	for _, name := range voters {
-		if !slices.Contains(lost, name) {
-			votes++
-		}
-	}
-	return votes
-}
-
-// reserveTime bounds the search for hosts that may not be lost.
-const reserveTime = 8 * time.Second
-
-// reserve tells how many hosts may be lost at once.
-func (s *Server) reserve(w http.ResponseWriter, r *http.Request, who Caller) error {
-	hosts, err := strconv.Atoi(r.URL.Query().Get("hosts"))
-	if err != nil || hosts < 1 || hosts > rehearse.MostLost {
-		return Refuse(http.StatusBadRequest, "bad_request", "hosts: write a number from 1 to %d", rehearse.MostLost)
-	}
-	done, err := s.shares.think(r.Context(), who)
-	if err != nil {
-		return err
-	}
-	defer done()
-	root, view, ground := s.ground(r.Context())
-	voters, alone := s.voters(), rules.TwoNodesVote(root)
-	votes := func(lost []string) bool { return alone || 2*votesWithout(voters, lost) > len(voters) }
-	until := time.Now().Add(reserveTime)
-	more := func() bool { return r.Context().Err() == nil && time.Now().Before(until) }
-	writeJSON(w, http.StatusOK,
-		api.ReserveReply{Reserve: rehearse.Reserve(root, view, hosts, votes, more), Ground: ground})
 	return nil
 }
 

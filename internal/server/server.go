@@ -33,6 +33,8 @@ type Server struct {
 	name    string
 	http    *http.Server
 	shares  *shares
+
+	reserves reserves
 }
 
 // New makes a server. Nothing is served before Listen.

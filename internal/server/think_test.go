@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
@@ -81,5 +82,23 @@ func TestADocumentOnPaperWaitsForItsTurn(t *testing.T) {
 	turn()
 	if err := s.rehearseDocument(t.Context(), operator, cluster.Configure{}, &reply); err != nil {
 		t.Error("when its turn has come:", err)
+	}
+}
+
+// The same answer about the reserve is given again while the State is the same, and for a while.
+func TestAReserveIsWorkedOutOnceForAll(t *testing.T) {
+	var k reserves
+	at := time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
+	k.keep(2, reserved{index: 7, at: at, reply: api.ReserveReply{Reserve: cluster.Reserve{Hosts: 1}}})
+	for _, c := range []struct {
+		hosts int
+		index uint64
+		after time.Duration
+		known bool
+	}{{2, 7, 0, true}, {2, 7, reserveAge - 1, true}, {2, 7, reserveAge, false}, {2, 8, 0, false}, {1, 7, 0, false},
+		{1, 0, 0, false}} {
+		if reply, known := k.get(c.hosts, c.index, at.Add(c.after)); known != c.known || (known && reply.Hosts != 1) {
+			t.Errorf("%+v: %v %t", c, reply, known)
+		}
 	}
 }

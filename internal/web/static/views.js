@@ -80,12 +80,16 @@ export function Overview() {
   const acts = all.filter(busy);
   const shots = nodes().filter((n) => n.state === 'fencing');
   const failover = [...store.events].reverse().map(failoverOf).find(Boolean);
+  const reserve = useAsked((signal) => get('/v1/reserve?hosts=1', signal), [store.head.configVersion, online], 60000);
+  const spare = reserve.answer;
+  const short = spare && (spare.short || [])[0];
   return html`<h1>${store.head.cluster}</h1>
     <dl class="tiles">
       <${Tile} title="Quorum" level=${store.head.quorate ? 'ok' : 'unknown'}>${store.head.quorate ? `yes, led by ${store.head.leader}` : `none seen from ${store.head.local}`}<//>
       <${Tile} title="Hosts" level=${online === store.nodes.size ? 'ok' : 'bad'} to="#/hosts">${online} of ${store.nodes.size} online<//>
       <${Tile} title="Services" level=${unsure ? 'unknown' : down ? 'bad' : acts.length ? 'busy' : 'ok'} to="#/services">${up} of ${all.length} started${down ? `, ${down} not well` : ''}${unsure ? `, ${unsure} unknown` : ''}<//>
       <${Tile} title="Protection" level=${bare.length || store.head.disarmed ? 'warn' : 'ok'} to="#/fencing">${store.head.disarmed ? 'fencing is disarmed' : bare.length ? `${bare.length} of ${members().length} hosts unprotected` : 'every host can be fenced'}<//>
+      <${Tile} title="A host may be lost" level=${!spare || reserve.problem ? 'unknown' : spare.hosts > 0 ? 'ok' : 'warn'} to="#/whatif">${reserve.problem ? 'not known' : !spare ? 'being worked out' : spare.hosts > 0 ? 'yes, whichever it is' : (spare.lost || []).length ? `no: not ${spare.lost.join(' and ')}${short ? `, ${short.service} would have no place` : ', too few voters would be left'}` : 'not known: there was no time'}<//>
       <${Tile} title="Last failover" level="off" to="#/failovers">${failover ? html`<${ServiceLink} name=${failover.event.subject} /> in ${span(failover.took)}, ${stamp(failover.event.at)}` : 'none in the timeline'}<//>
       <${Tile} title="Document" level="off">version ${store.head.configVersion}<//>
     </dl>
