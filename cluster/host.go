@@ -362,8 +362,9 @@ const MethodGoes Method = "goes"
 type WhatIfStep struct {
 	Service string `json:"service"`
 	From    string `json:"from,omitempty"`
-	To      string `json:"to,omitempty"`
-	Method  Method `json:"method"`
+	// To is where it would be; where it stays there, From. Empty: it would be nowhere.
+	To     string `json:"to,omitempty"`
+	Method Method `json:"method"`
 	// Why is why it would not go, or what speaks for where it would; Next is what a person can do.
 	Why  message.Text `json:"why,omitzero"`
 	Next message.Text `json:"next,omitzero"`

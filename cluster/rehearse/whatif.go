@@ -33,20 +33,30 @@ func WhatIf(s *cluster.State, v cluster.View, down []string, drain string) (clus
 		return cluster.WhatIf{}, errors.New(message.WhatIfNobody.With().String())
 	}
 	r.goOn()
-	return r.outcome(s, acts, append(slices.Clone(down), drain), unfenced), nil
+	return r.outcome(s, s, acts, append(slices.Clone(down), drain), unfenced), nil
 }
 
 // WhatIfDocument says what would become of the services if a document were put into force, by the
-// Plan and Apply that would decide it, with every act working. Refused is why the cluster would not
-// take it.
-func WhatIfDocument(s *cluster.State, v cluster.View, c cluster.Configure) (what cluster.WhatIf, refused message.Text) {
-	r, acts := watched(s, v)
-	if why := r.apply(c).Refused[0]; !why.IsZero() {
-		return cluster.WhatIf{Steps: []cluster.WhatIfStep{}}, why
+// Plan and Apply that would decide it, with every act working. What would become of them without it
+// as well is left out. Refused is why the cluster would not take it. ErrTooMany is returned where
+// it declares more services than are worked out.
+func WhatIfDocument(s *cluster.State, v cluster.View, c cluster.Configure) (what cluster.WhatIf, refused message.Text,
+	err error) {
+	if len(c.Document.Services) > mostRehearsed {
+		return what, refused, ErrTooMany
 	}
-	r.goOn()
-	return r.outcome(s, acts, nil, nil), message.Text{}
+	with, acts := watched(s, v)
+	if why := with.apply(c).Refused[0]; !why.IsZero() {
+		return cluster.WhatIf{Steps: []cluster.WhatIfStep{}}, why, nil
+	}
+	without, _ := watched(s, v)
+	with.goOn()
+	without.goOn()
+	return with.outcome(s, without.state, acts, nil, nil), message.Text{}, nil
 }
+
+// ErrTooMany is returned where working out what follows would take too long.
+var ErrTooMany = errors.New(message.RehearsalTooLarge.With(mostRehearsed).String())
 
 // act is how a service is brought somewhere, and why there.
 type act struct {
@@ -96,14 +106,16 @@ func (r *rehearsal) fences(name string) message.Text {
 	return message.Text{}
 }
 
-// outcome is the map of who would be where.
-func (r *rehearsal) outcome(before *cluster.State, acts map[string]act, left []string,
+// outcome is the map of who would be where. What is so anyway is no part of it; where a service is
+// now is what it comes from.
+func (r *rehearsal) outcome(now, anyway *cluster.State, acts map[string]act, left []string,
 	unfenced map[string]message.Text) cluster.WhatIf {
 	out := cluster.WhatIf{Steps: []cluster.WhatIfStep{}}
-	for _, name := range namesOf(before, r.state) {
-		was, declared := before.Services.Get(name)
+	for _, name := range namesOf(now, r.state) {
+		was, _ := now.Services.Get(name)
+		otherwise, declared := anyway.Services.Get(name)
 		is, stays := r.state.Services.Get(name)
-		if declared && stays && was.Owner == is.Owner && was.State == is.State &&
+		if declared && stays && otherwise.Owner == is.Owner && otherwise.State == is.State &&
 			(was.Owner == "" || !slices.Contains(left, was.Owner)) {
 			out.Others++
 			continue
@@ -114,7 +126,9 @@ func (r *rehearsal) outcome(before *cluster.State, acts map[string]act, left []s
 		case !stays:
 			step.Method, step.Why = cluster.MethodGoes, message.Text{}
 		case is.Owner == was.Owner || is.Owner == "":
-			step.Method, step.To = cluster.MethodStays, ""
+			if step.Method, step.To = cluster.MethodStays, ""; anyway != now {
+				step.To = is.Owner // nobody leaves for a document: it is well where it is
+			}
 			for _, note := range r.notes {
 				if note.Subject == name {
 					step.Why, step.Next = note.Why, note.Next

@@ -1,6 +1,8 @@
 package rehearse
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -44,8 +46,8 @@ func TestWhatADocumentWouldDoIsToldBeforeItIsInForce(t *testing.T) {
 		d := clustertest.Document("vm:a", "vm:off")
 		c.change(&d)
 		index := b.S.Index
-		what, refused := WhatIfDocument(b.S, cluster.View{Self: "node3", Leading: true}, clustertest.Configure(d, 1))
-		if got := steps(what); !refused.IsZero() || len(got) != len(c.want) || what.Others != c.others {
+		what, refused, err := WhatIfDocument(b.S, cluster.View{Self: "node3", Leading: true}, clustertest.Configure(d, 1))
+		if got := steps(what); err != nil || !refused.IsZero() || len(got) != len(c.want) || what.Others != c.others {
 			t.Errorf("%s: %v, %d others, refused for %q; want %v and %d", name, got, what.Others, refused, c.want, c.others)
 		} else {
 			for service, want := range c.want {
@@ -64,7 +66,29 @@ func TestADocumentThatWouldBeRefusedIsToldSo(t *testing.T) {
 	b := clustertest.NewBook(t, 3, "vm:a")
 	d := clustertest.Document("vm:a")
 	d.TwoNode = &cluster.TwoNode{}
-	if what, refused := WhatIfDocument(b.S, cluster.View{Self: "node3"}, clustertest.Configure(d, 1)); refused.IsZero() {
+	what, refused, err := WhatIfDocument(b.S, cluster.View{Self: "node3"}, clustertest.Configure(d, 1))
+	if err != nil || refused.IsZero() {
 		t.Errorf("it would do %v, and three nodes cannot have the rule for two", steps(what))
+	}
+}
+
+// What is under way without the document is no answer to a question about it.
+func TestWhatHappensAnywayIsNotTheDocuments(t *testing.T) {
+	b := clustertest.NewBook(t, 3, "vm:a", "vm:b")
+	b.Running("vm:a", "node1") // vm:b is to be started
+	d := clustertest.Document("vm:a", "vm:b")
+	spec := d.Services["vm:a"]
+	spec.Priority = 7
+	d.Services["vm:a"] = spec
+	what, refused, err := WhatIfDocument(b.S, cluster.View{Self: "node3", Leading: true}, clustertest.Configure(d, 1))
+	if err != nil || !refused.IsZero() || len(what.Steps) > 0 || what.Others != 2 {
+		t.Errorf("it would do %v, besides %d others; %q %v", steps(what), what.Others, refused, err)
+	}
+	for i := range mostRehearsed {
+		d.Services[fmt.Sprintf("vm:n%d", i)] = resources.Spec{}
+	}
+	_, _, err = WhatIfDocument(b.S, cluster.View{Self: "node3"}, clustertest.Configure(d, 1))
+	if !errors.Is(err, ErrTooMany) {
+		t.Errorf("%d services: %v", len(d.Services), err)
 	}
 }

@@ -101,20 +101,28 @@ func prepared(c *urfave.Context) (parsed config.Parsed, base uint64, err error) 
 	if err != nil {
 		return parsed, 0, err
 	}
-	if parsed, err = config.Prepare(path, text, os.ReadFile); err != nil {
+	if parsed, err = checkedText(c, path, text); err != nil {
 		return parsed, 0, err
+	}
+	base, parsed.Text = shownVersion(parsed.Text)
+	return parsed, base, nil
+}
+
+// checkedText checks the text of a document on this side, with its files, and prints its warnings.
+func checkedText(c *urfave.Context, path string, text []byte) (parsed config.Parsed, err error) {
+	if parsed, err = config.Prepare(path, text, os.ReadFile); err != nil {
+		return parsed, err
 	}
 	if err := checkAgents(c, path, text); err != nil {
-		return parsed, 0, err
+		return parsed, err
 	}
 	if err := checkFenceAgents(c, path, text, parsed); err != nil {
-		return parsed, 0, err
+		return parsed, err
 	}
 	for _, line := range parsed.Warnings.Lines() {
 		fmt.Fprint(cli.CleanWriter(os.Stderr), cli.Wrap(line, "", "  ", cli.ScreenOf(os.Stderr).Width))
 	}
-	base, parsed.Text = shownVersion(parsed.Text)
-	return parsed, base, nil
+	return parsed, nil
 }
 
 func checkConfig(c *urfave.Context) error {

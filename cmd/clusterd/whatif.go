@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
@@ -140,6 +141,9 @@ func askWhatIf(c *urfave.Context, down []string, drain string) error {
 func showWhatIf(reply api.WhatIfReply) error {
 	cli.LocalTexts(&reply)
 	fmt.Print(cli.Remark(reply.Ground, 80))
+	if len(reply.Plan) > 0 {
+		fmt.Print(cli.Plan(api.ConfigReply{Plan: reply.Plan}, effectOrder(), cli.ScreenOf(os.Stdout).Width))
+	}
 	if !reply.Refused.IsZero() {
 		fmt.Print(cli.Wrap(reply.Refused.String(), "The cluster would refuse it: ", "    ", 100))
 		return command.ErrRefused
@@ -171,7 +175,11 @@ func whatIfText(reply api.WhatIfReply) string {
 			fmt.Fprintf(&out, "%s%s: %s %s\n", step.Service, from, whatIfMethods[step.Method], step.To)
 			continue
 		}
-		out.WriteString(cli.Wrap("has no other place: "+step.Why.String(), step.Service+from+": ", "    ", 100))
+		said := "has no other place: "
+		if step.To != "" && step.To == step.From {
+			said = "stays there: "
+		}
+		out.WriteString(cli.Wrap(said+step.Why.String(), step.Service+from+": ", "    ", 100))
 		if !step.Next.IsZero() {
 			out.WriteString(cli.Wrap(step.Next.String(), "    ", "    ", 100))
 		}
@@ -189,22 +197,25 @@ func whatIfText(reply api.WhatIfReply) string {
 }
 
 // changeDocument puts what an edit makes of the document in force into force, as config apply does.
-func changeDocument(c *urfave.Context, edit declare.Edit) error {
+// It reports whether it did: a rehearsal does not.
+func changeDocument(c *urfave.Context, edit declare.Edit) (changed bool, err error) {
 	client, change, err := edited(c, edit)
 	if err != nil {
-		return err
+		return false, err
 	}
 	p := newPlanner(func(base uint64, dryRun bool) (api.ConfigReply, error) {
 		reply, err := client.ChangeConfig(c.Context, api.ConfigChange{Base: base, Text: change.Text, DryRun: dryRun,
 			Reason: c.String("reason")})
+		changed = changed || err == nil && !dryRun
 		return reply, inFile(err, "document")
 	})
 	p.measure(c.Context, client)
-	return p.run(change.Base, c.Bool("dry-run"), c.Bool("yes"))
+	err = p.run(change.Base, c.Bool("dry-run"), c.Bool("yes"))
+	return changed, err
 }
 
-// edited is what an edit makes of the document in force. Its passwords are masked, which the daemon
-// takes for those in force.
+// edited is what an edit makes of the document in force, checked on this side. Its passwords are
+// masked, which the daemon takes for those in force.
 func edited(c *urfave.Context, edit declare.Edit) (*api.Client, api.ConfigChange, error) {
 	client, err := command.Connect(c)
 	if err != nil {
@@ -218,8 +229,12 @@ func edited(c *urfave.Context, edit declare.Edit) (*api.Client, api.ConfigChange
 	if err != nil {
 		return nil, api.ConfigChange{}, err
 	}
-	text, err := edit(document.Text, status.Cluster)
-	return client, api.ConfigChange{Base: document.Version, Text: text}, err
+	text, err := edit(declare.Document{Text: document.Text, Cluster: status.Cluster, Version: document.Version})
+	if err != nil {
+		return nil, api.ConfigChange{}, err
+	}
+	parsed, err := checkedText(c, "document", []byte(text))
+	return client, api.ConfigChange{Base: document.Version, Text: parsed.Text}, err
 }
 
 // whatIfEdited asks about the document in force as an edit makes it.
@@ -236,7 +251,7 @@ func whatIfEdited(c *urfave.Context, edit declare.Edit, err error) error {
 }
 
 func whatIfSet(c *urfave.Context) error {
-	edit, err := declare.Settings(c, "", c.Args().Slice())
+	edit, err := declare.Settings(c, c.Args().Slice())
 	return whatIfEdited(c, edit, err)
 }
 

@@ -182,9 +182,9 @@ type WhatIfReply struct {
 	Voters int `json:"voters"`
 	// Alone: one of two nodes may go on without the other, so that no majority is asked for.
 	Alone bool `json:"alone,omitempty"`
-	// Changes are those of a document, line by line; Refused says why the cluster would not take it.
-	Changes []string     `json:"changes,omitempty" plain:"lines"`
-	Refused message.Text `json:"refused,omitzero"`
+	// Plan is what a document changes; Refused says why the cluster would not take it.
+	Plan    []ConfigEffect `json:"plan,omitempty"`
+	Refused message.Text   `json:"refused,omitzero"`
 	Ground
 }
 

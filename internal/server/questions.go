@@ -109,9 +109,12 @@ func (s *Server) whatIfDocument(w http.ResponseWriter, r *http.Request, who Call
 	}
 	defer done()
 	reply := api.WhatIfReply{Ground: ground, Alone: rules.TwoNodesVote(root),
-		Changes: config.Diff(root.Document, command.Document), Refused: cluster.Premature(root, []cluster.Command{command})}
+		Plan: planOf(root.Document, command.Document, nil).Plan, WhatIf: cluster.WhatIf{Steps: []cluster.WhatIfStep{}},
+		Refused: cluster.Premature(root, []cluster.Command{command})}
 	if reply.Refused.IsZero() {
-		reply.WhatIf, reply.Refused = rehearse.WhatIfDocument(root, view, command)
+		if reply.WhatIf, reply.Refused, err = rehearse.WhatIfDocument(root, view, command); err != nil {
+			return Refuse(http.StatusConflict, "too_large", "%v", err)
+		}
 	}
 	reply.Voters = len(s.voters())
 	reply.Votes = reply.Voters

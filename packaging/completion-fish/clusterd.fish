@@ -95,6 +95,7 @@ complete -c clusterd -n '__clusterd_below "node roll"' -l no-reboot -d 'the comm
 complete -c clusterd -n '__clusterd_below "node roll"' -l anyway -d 'also while no host may be lost'
 complete -c clusterd -n '__clusterd_below "node roll"' -l reason -x -d 'TEXT for the timeline'
 complete -c clusterd -n '__clusterd_below "node roll"' -l drain -x -d 'how long a host may take to be emptied (default: 30m)'
+complete -c clusterd -n '__clusterd_below "node roll"' -l deadline -x -d 'after TIME, stop what could not move live off a host, and start it elsewhere'
 complete -c clusterd -n '__clusterd_below "node roll"' -l run-for -x -d 'how long the command may run (default: 30m)'
 complete -c clusterd -n '__clusterd_below "node roll"' -l boot -x -d 'how long the host may take to be back (default: 15m)'
 complete -c clusterd -n '__clusterd_below "node roll"' -l settle -x -d 'how long the cluster may take to be well again (default: 15m)'

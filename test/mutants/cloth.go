@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // cloth is a file and what mutants change in it.
@@ -45,7 +46,7 @@ func (c *cloth) weave(original string) (text, name string, err error) {
 				pieces = append(pieces, all.names(f)...)
 				named = true
 			}
-			changed := fmt.Sprintf("%sWoven%d", f.decl.Name.Name, number)
+			changed := fmt.Sprintf("%sWoven%d_%s", f.decl.Name.Name, number, asName(t.mutant))
 			asks += fmt.Sprintf(" if %s == %q { %s };", wovenVariable, t.mutant, all.call(f, changed))
 			tail += "\n" + t.renamed(changed) + "\n"
 		}
@@ -54,6 +55,16 @@ func (c *cloth) weave(original string) (text, name string, err error) {
 		}
 	}
 	return insert(original, pieces) + tail, all.file.Name.Name, nil
+}
+
+// asName is a mutant's name as a part of a function's, so that a compiler's words name it.
+func asName(mutant string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return '_'
+	}, mutant)
 }
 
 // renamed is the function under another name.

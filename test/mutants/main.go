@@ -33,7 +33,7 @@ func main() {
 	seeds := flag.Int("seeds", breaks.SeedsToCatch,
 		"how many histories to try at most; more are for finding a seed to keep")
 	remember := flag.Bool("remember", false, "write what seed showed each mutant into "+shownFile)
-	check := flag.Bool("check", false, "build all that can be woven, and run nothing")
+	check := flag.Bool("check", false, "build all of them, and run nothing")
 	flag.Parse()
 	if flag.NArg() > 0 || *jobs < 1 || *seeds < breaks.SeedsToCatch {
 		flag.Usage()
@@ -94,7 +94,7 @@ func run(ctx context.Context, chosen []breaks.Mutant, options options) error {
 		return err
 	}
 	if options.check {
-		return r.woven.check(ctx, root)
+		return r.woven.check(ctx, root, chosen)
 	}
 	began := time.Now()
 	if err := r.unbroken(ctx, chosen, options); err != nil {

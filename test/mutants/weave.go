@@ -137,12 +137,34 @@ func (w *woven) binary(ctx context.Context, root string, n breaks.Net) (string, 
 	return binary, err
 }
 
-// check builds the module's packages with all woven mutants in them.
-func (w *woven) check(ctx context.Context, root string) error {
+// check builds the module's packages with all woven mutants in them, and those that each other one
+// changes.
+func (w *woven) check(ctx context.Context, root string, mutants []breaks.Mutant) error {
+	if err := w.builds(ctx, root, w.list, "./..."); err != nil {
+		return err
+	}
+	for _, m := range mutants {
+		if w.names[m.Name] {
+			continue
+		}
+		list, err := overlay(m, root, w.folder)
+		if err != nil {
+			return err
+		}
+		for _, e := range m.Edits {
+			if err := w.builds(ctx, root, list, "./"+filepath.Dir(e.File)); err != nil {
+				return fmt.Errorf("mutant %s: %w", m.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (w *woven) builds(ctx context.Context, root, list, packages string) error {
 	output, err := command(ctx, buildDeadline, root, nil, nil, "go", "build", "-tags", buildTags, "-gcflags=-e",
-		"-overlay", w.list, "./...")
+		"-overlay", list, packages)
 	if err != nil {
-		return fmt.Errorf("they do not build (%w):\n%s", err, output)
+		return fmt.Errorf("it does not build (%w):\n%s", err, output)
 	}
 	return nil
 }

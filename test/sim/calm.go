@@ -64,7 +64,7 @@ func (w *World) comeToRest(next time.Duration) {
 			w.violate("a quiet world does not stay so: %s", r.data)
 		}
 	}
-	if why = w.NotSettled(); why != "" && len(w.Violations) == 0 && !again.underWay(w.State()) {
+	if why = w.NotSettled(); why != "" && len(w.Violations) == 0 && !again.underWay(w, why) {
 		w.violate("a quiet world does not stay so: %s", why)
 	}
 	w.takeAsItIs()

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -138,7 +139,8 @@ func (again retries) comes(begin cluster.Begin, now time.Time) bool {
 	switch {
 	case due >= 0:
 		again.due[begin.Service][due] = time.Time{}
-	case again.left[cmp.Or(begin.Target, begin.Node)]:
+	case again.left[cmp.Or(begin.Target, begin.Node)] &&
+		!slices.ContainsFunc(again.due[begin.Service], time.Time.IsZero): // once, and no to and fro
 		again.due[begin.Service] = append(again.due[begin.Service], time.Time{})
 	default:
 		return false
@@ -149,10 +151,18 @@ func (again retries) comes(begin cluster.Begin, now time.Time) bool {
 	return true
 }
 
-// underWay reports whether a move whose time came a moment ago has not ended.
-func (again retries) underWay(s *cluster.State) bool {
+// endsWithin is how long a move may take whose time came at the end of a round.
+const endsWithin = time.Minute
+
+// underWay reports whether what does not rest is a move whose time came a moment ago.
+func (again retries) underWay(w *World, why string) bool {
 	for service, tried := range again.due {
-		if now, known := s.Services.Get(service); known && now.Intent != nil && slices.ContainsFunc(tried, time.Time.IsZero) {
+		now, known := w.State().Services.Get(service)
+		if !known || now.Intent == nil || !slices.ContainsFunc(tried, time.Time.IsZero) ||
+			w.Now-w.raft.log[now.Intent.Index-1].when > endsWithin {
+			continue
+		}
+		if strings.Contains(why, service) || strings.HasSuffix(why, " is at work") {
 			return true
 		}
 	}

@@ -266,20 +266,20 @@ func (w *World) watchRoom(before, after *cluster.State, c cluster.Begin) {
 		return
 	}
 	taken := takenOf(after, node, "")
-	if service.Kept.Node == node { // the room was promised to it, before anything was asked about there
-		taken -= min(taken, doubtedOn(after, node))
+	if service.Kept.Node == node { // the room was promised to it before it was down
+		taken -= min(taken, doubtedOn(after, node, service.Since))
 	}
 	if taken > gives {
 		w.violate("room: %s is brought to %s, where %s may be taken then, and it may give %s", c.Service, node, taken, gives)
 	}
 }
 
-// doubtedOn is what would be taken of a node by services that it is only asked about: nothing was
-// begun there, and nobody has seen them there.
-func doubtedOn(s *cluster.State, node string) (doubted resources.Bytes) {
+// doubtedOn is what would be taken of a node by services that it is only asked about, since an
+// index: nothing was begun there, and nobody has seen them there.
+func doubtedOn(s *cluster.State, node string, since uint64) (doubted resources.Bytes) {
 	for _, service := range s.Services.Rows() {
 		for _, h := range service.Holders {
-			if h.Node == node && h.Ask && h.Condition == "" && !h.Creating && service.Kept.Node != node {
+			if h.Node == node && h.Ask && h.Since >= since && h.Condition == "" && !h.Creating && service.Kept.Node != node {
 				doubted += max(service.Spec.Demand.Memory, h.Demand.Memory)
 			}
 		}

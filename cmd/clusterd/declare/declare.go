@@ -12,11 +12,18 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// Edit makes another text of the document of a cluster.
-type Edit func(text, cluster string) (string, error)
+// Document is the one in force.
+type Document struct {
+	Text, Cluster string
+	Version       uint64
+}
 
-// Change puts what an edit makes of the document in force into force, after its plan was shown.
-type Change func(c *urfave.Context, edit Edit) error
+// Edit makes another text of a document.
+type Edit func(in Document) (string, error)
+
+// Change puts what an edit makes of the document in force into force, after its plan was shown. It
+// reports whether it did: a rehearsal does not.
+type Change func(c *urfave.Context, edit Edit) (bool, error)
 
 // SettingsUsage explains the operands KEY=VALUE.
 const SettingsUsage = "A KEY names a place in the document, with a dot after each level; a VALUE is YAML. " +
@@ -35,32 +42,28 @@ func flags() []urfave.Flag {
 	}
 }
 
-// Settings is the edit of the operands KEY=VALUE, each below a level of the document; "" for its
-// top. Without any it is wrong use.
-func Settings(c *urfave.Context, below string, operands []string) (Edit, error) {
+// Settings is the edit of the operands KEY=VALUE below levels of the document. Without any operand
+// it is wrong use.
+func Settings(c *urfave.Context, operands []string, levels ...string) (Edit, error) {
 	if len(operands) == 0 {
 		return nil, command.Usage("%s needs KEY=VALUE, or several", c.Command.HelpName)
 	}
-	if below != "" {
-		below += "."
-	}
-	full := make([]string, len(operands))
-	for i, operand := range operands {
-		full[i] = below + operand
-	}
-	return func(text, cluster string) (string, error) { return rewrite.Set(text, cluster, full) }, nil
+	return func(in Document) (string, error) { return rewrite.SetBelow(in.Text, in.Cluster, levels, operands) }, nil
 }
+
+// done is a change of which nobody needs to know whether it was one.
+func done(_ bool, err error) error { return err }
 
 // Set is `config set`.
 func Set(change Change) *urfave.Command {
 	return &urfave.Command{Name: "set", Usage: "change single values of the document in force",
 		ArgsUsage: "KEY=VALUE [KEY=VALUE...]", Flags: flags(), Description: SettingsUsage + " " + planned,
 		Action: func(c *urfave.Context) error {
-			edit, err := Settings(c, "", c.Args().Slice())
+			edit, err := Settings(c, c.Args().Slice())
 			if err != nil {
 				return err
 			}
-			return change(c, edit)
+			return done(change(c, edit))
 		}}
 }
 
@@ -73,7 +76,7 @@ type kind struct {
 var (
 	vms      = kind{"services", resources.KindVM + ":", "VM", "vm set web domain=racks priority=7"}
 	services = kind{"services", resources.KindService + ":", "service", "service set shop recovery=restart"}
-	domains  = kind{"domains", "", "failover domain", "domain set racks members={node1: 1, node2: 2}"}
+	domains  = kind{"domains", "", "failover domain", "domain set racks ordered=true 'members={node1: 1, node2: 2}'"}
 )
 
 // named is the first operand as the document calls it.
@@ -96,11 +99,11 @@ func (k kind) set(change Change) *urfave.Command {
 			if err != nil {
 				return err
 			}
-			edit, err := Settings(c, k.section+"."+name, c.Args().Tail())
+			edit, err := Settings(c, c.Args().Tail(), k.section, name)
 			if err != nil {
 				return err
 			}
-			return change(c, edit)
+			return done(change(c, edit))
 		}}
 }
 
@@ -116,9 +119,9 @@ func (k kind) remove(change Change, what string) *urfave.Command {
 			if c.NArg() > 1 {
 				return command.Usage("%s takes one NAME", c.Command.HelpName)
 			}
-			return change(c, func(text, cluster string) (string, error) {
-				return rewrite.Set(text, cluster, []string{k.section + "." + name + "="})
-			})
+			return done(change(c, func(in Document) (string, error) {
+				return rewrite.Remove(in.Text, in.Cluster, k.section, name)
+			}))
 		}}
 }
 
@@ -136,7 +139,7 @@ func VM(change Change) []*urfave.Command {
 				if err != nil {
 					return err
 				}
-				return change(c, edit)
+				return done(change(c, edit))
 			}},
 		vms.set(change),
 		vms.remove(change, "It has to be disabled first; its disks are not touched."),
@@ -157,8 +160,8 @@ func Added(c *urfave.Context, autostart bool) (Edit, error) {
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("%s: the VM %s", path, faults[0].Message)
 	}
-	return func(document, cluster string) (string, error) {
-		return rewrite.AddService(document, cluster, resources.KindVM+":"+definition.Title, c.String("domain"),
+	return func(in Document) (string, error) {
+		return rewrite.AddService(in.Text, in.Cluster, resources.KindVM+":"+definition.Title, c.String("domain"),
 			string(text), autostart)
 	}, nil
 }

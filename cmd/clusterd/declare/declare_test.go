@@ -25,9 +25,9 @@ const definition = "<domain><name>new</name><uuid>11111111-2222-3333-4444-555555
 // made is the text that a command line would have put into force.
 func made(t *testing.T, words ...string) (text string, err error) {
 	t.Helper()
-	change := func(_ *urfave.Context, edit Edit) error {
-		text, err = edit(inForce, "alpha")
-		return err
+	change := func(c *urfave.Context, edit Edit) (bool, error) {
+		text, err = edit(Document{Text: inForce, Cluster: "alpha", Version: 5})
+		return !c.Bool("dry-run") && err == nil, err
 	}
 	app := &urfave.App{Name: "clusterd", Writer: io.Discard, ErrWriter: io.Discard,
 		ExitErrHandler: func(*urfave.Context, error) {},
@@ -104,28 +104,47 @@ func TestWhatWasEditedIsNotLost(t *testing.T) {
 		t.Errorf("what is as it was: %v", err)
 	}
 	t.Setenv("VISUAL", "false")
-	if _, err := made(t, "config", "edit"); err == nil || !strings.Contains(err.Error(), "the editor false") {
-		t.Errorf("an editor that fails: %v", err)
+	if _, err := made(t, "config", "edit"); err == nil || !strings.Contains(err.Error(), "the editor false") ||
+		strings.Contains(err.Error(), "what you edited") {
+		t.Errorf("an editor that fails and wrote nothing: %v", err)
 	}
-	refuses := EditConfig(func(_ *urfave.Context, edit Edit) error {
-		if _, err := edit(inForce, "alpha"); err != nil {
-			return err
-		}
-		return errors.New("it has a fault")
-	})
+	writes := filepath.Join(t.TempDir(), "writes-and-fails")
+	if err := os.WriteFile(writes, []byte("#!/bin/sh\nsed -i s/racks/rows/ \"$1\"\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VISUAL", writes)
+	_, err := made(t, "config", "edit")
+	keeps(t, "an editor that fails and wrote", errText(err))
 	t.Setenv("VISUAL", "sed -i s/racks/rows/")
+	refuses := EditConfig(func(_ *urfave.Context, edit Edit) (bool, error) {
+		if _, err := edit(Document{Text: inForce, Cluster: "alpha", Version: 5}); err != nil {
+			return false, err
+		}
+		return false, errors.New("it has a fault")
+	})
 	app := &urfave.App{Commands: []*urfave.Command{refuses}, ExitErrHandler: func(*urfave.Context, error) {}}
-	err := app.Run([]string{"clusterd", "edit"})
-	_, path, named := strings.Cut(errText(err), "what you edited is in ")
+	keeps(t, "what has a fault", errText(app.Run([]string{"clusterd", "edit"})))
+	if _, err := made(t, "config", "edit", "--dry-run"); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(os.TempDir() + "/clusterd-edit-*"); len(left) != 3 {
+		t.Errorf("after a rehearsal %v is left", left)
+	}
+}
+
+// keeps holds that an error names the file in which the text is, for its version and for nobody else.
+func keeps(t *testing.T, what, says string) {
+	t.Helper()
+	_, path, named := strings.Cut(says, "what you edited is in ")
 	if !named {
-		t.Fatalf("the file is not named: %v", err)
+		t.Fatalf("%s: the file is not named: %s", what, says)
 	}
 	text, err := os.ReadFile(path)
-	if err != nil || !strings.Contains(string(text), "rows") {
-		t.Errorf("%v %s", err, text)
+	if err != nil || !strings.HasPrefix(string(text), "# version 5\n") || !strings.Contains(string(text), "rows") {
+		t.Errorf("%s: %v %s", what, err, text)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("others may read it: %v %v", info.Mode(), err)
+		t.Errorf("%s: others may read it: %v %v", what, info.Mode(), err)
 	}
 }
 

@@ -1,12 +1,11 @@
 package declare
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 
@@ -29,27 +28,30 @@ func EditConfig(change Change) *urfave.Command {
 				return command.Usage("config edit takes no operands")
 			}
 			kept := ""
-			err := change(c, func(text, _ string) (string, error) {
-				edited, path, err := inEditor(c.Context, text)
-				kept = path
+			changed, err := change(c, func(in Document) (edited string, err error) {
+				edited, kept, err = inEditor(in)
 				return edited, err
 			})
-			if err != nil && kept != "" {
-				return fmt.Errorf("%w\nwhat you edited is in %s", err, kept)
-			}
-			if kept != "" {
+			switch {
+			case kept == "" || errors.Is(err, ErrUnchanged):
+				return err
+			case changed && err == nil:
 				return os.RemoveAll(filepath.Dir(kept))
+			case err == nil:
+				fmt.Printf("What you edited is in %s\n", kept)
+				return nil
 			}
-			return err
+			return fmt.Errorf("%w\nwhat you edited is in %s", err, kept)
 		}}
 }
 
 // ErrUnchanged is returned where an editor left the text as it was.
 var ErrUnchanged = errors.New("the document was not edited; nothing was changed")
 
-// inEditor returns what a person makes of a text, and the file that it is in; no file where it is
-// as it was.
-func inEditor(ctx context.Context, text string) (edited, path string, err error) {
+// inEditor returns what a person makes of a document, and the file that it is in; no file where it
+// is as it was. The file begins with the line by which `config apply` knows for which version it
+// was made. A key that ends programs is the editor's own while it runs.
+func inEditor(in Document) (edited, path string, err error) {
 	words := strings.Fields(firstOf(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi"))
 	folder, err := os.MkdirTemp("", "clusterd-edit-")
 	if err != nil {
@@ -61,29 +63,48 @@ func inEditor(ctx context.Context, text string) (edited, path string, err error)
 		}
 	}()
 	file := filepath.Join(folder, "cluster.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	head := fmt.Sprintf("# version %d\n", in.Version)
+	if err := os.WriteFile(file, []byte(head+in.Text), 0o600); err != nil {
 		return "", "", err
 	}
-	editor := exec.CommandContext(ctx, words[0], append(words[1:], file)...)
-	editor.Stdin, editor.Stdout, editor.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if err := editor.Run(); err != nil {
-		return "", "", fmt.Errorf("the editor %s: %w; nothing was changed", words[0], err)
+	ran := edits(words, file)
+	text, err := readBack(file)
+	if err == nil && text == head+in.Text {
+		err = ErrUnchanged
+		if ran != nil {
+			err = fmt.Errorf("the editor %s: %w; nothing was changed", words[0], ran)
+		}
+		return "", "", err
 	}
+	if err == nil && ran != nil {
+		err = fmt.Errorf("the editor %s: %w; nothing was changed", words[0], ran)
+	}
+	return strings.TrimPrefix(text, head), file, err
+}
+
+// edits runs an editor. A terminal sends its interrupts to both of us: after the start they are the
+// editor's alone.
+func edits(words []string, file string) error {
+	editor := exec.Command(words[0], append(words[1:], file)...)
+	editor.Stdin, editor.Stdout, editor.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := editor.Start(); err != nil {
+		return err
+	}
+	signal.Ignore(os.Interrupt)
+	defer signal.Reset(os.Interrupt)
+	return editor.Wait()
+}
+
+func readBack(file string) (string, error) {
 	info, err := os.Stat(file)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	if info.Size() > mostEdited {
-		return "", file, fmt.Errorf("the document has %d bytes, and %d is the most", info.Size(), mostEdited)
+		return "", fmt.Errorf("the document has %d bytes, and %d is the most", info.Size(), mostEdited)
 	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", "", err
-	}
-	if bytes.Equal(data, []byte(text)) {
-		return "", "", ErrUnchanged
-	}
-	return string(data), file, nil
+	text, err := os.ReadFile(file)
+	return string(text), err
 }
 
 func firstOf(words ...string) string {

@@ -29,25 +29,29 @@ type Options struct {
 	Anyway bool
 	Reason string
 	// Drain, Run, Boot and Settle are how long a host may take to be emptied, the command to run, the
-	// host to be back, and the cluster to be well again.
-	Drain, Run, Boot, Settle time.Duration
-	// Every is how often the cluster is asked.
-	Every time.Duration
-	Out   io.Writer
-	// Runs runs a command, and returns what it said last.
+	// host to be back, and the cluster to be well again. Deadline is that of the order.
+	Drain, Run, Boot, Settle, Deadline time.Duration
+	// Every is how often the cluster is asked, and Quiet how long it has to be well.
+	Every, Quiet time.Duration
+	Out          io.Writer
+	// Runs runs a command. An error that wraps ErrNotRun says that it was never started.
 	Runs func(ctx context.Context, words []string) error
 }
+
+// ErrNotRun is wrapped where a command was not even started.
+var ErrNotRun = errors.New("the command cannot be started")
 
 // roller works on hosts.
 type roller struct {
 	Options
 	cluster Cluster
+	// up are the services that ran when it began.
+	up map[string]bool
 }
 
 // Nodes works on hosts, one after the other: empty, command, back, well. It ends at the first
 // trouble, and says how the host is left.
 func Nodes(ctx context.Context, c Cluster, named []string, o Options) error {
-	r := &roller{Options: o, cluster: c}
 	status, err := c.Status(ctx, true)
 	if err != nil {
 		return err
@@ -59,6 +63,7 @@ func Nodes(ctx context.Context, c Cluster, named []string, o Options) error {
 	if len(names) == 0 {
 		return errors.New("there is no other node to work on")
 	}
+	r := &roller{Options: o, cluster: c, up: ups(status)}
 	for i, name := range names {
 		r.tell("%s, %d of %d", name, i+1, len(names))
 		if err := r.work(ctx, name); err != nil {
@@ -78,42 +83,35 @@ func remaining(names []string) string {
 
 func (r *roller) tell(format string, arguments ...any) { fmt.Fprintf(r.Out, format+"\n", arguments...) }
 
+// work works on one host. What ends it after the order was given says how to take that back.
 func (r *roller) work(ctx context.Context, name string) error {
 	before, err := r.mayBegin(ctx, name)
 	if err != nil {
 		return fmt.Errorf("%s was left alone: %w", name, err)
 	}
-	if err := r.order(ctx, order, name); err != nil {
-		return fmt.Errorf("%s was left alone: %w", name, err)
+	given, err := r.empty(ctx, name)
+	if err == nil {
+		err = r.runs(ctx, before)
 	}
-	left := fmt.Sprintf("; %s is under the order %s, which `clusterd node return %s` ends", name, order, name)
-	if err := r.until(ctx, r.Drain, "emptied", func(s api.Status) (bool, error) { return empty(s, name) }); err != nil {
-		return fmt.Errorf("%s: %w%s", name, err, left)
+	if err == nil {
+		err = r.returns(ctx, name, given)
 	}
-	list := words(r.Command, name, before.Address)
-	r.tell("  empty; running: %s", strings.Join(list, " "))
-	running, cancel := context.WithTimeout(ctx, r.Run)
-	ran := r.Runs(running, list)
-	cancel()
-	if ran != nil && !r.Reboots {
-		return fmt.Errorf("%s: the command failed: %w%s", name, ran, left)
-	}
-	// A host that reboots cuts the command off: whether it did is seen by its boot.
-	isBack := func(s api.Status) (bool, error) { return back(s, name, before.Boot, r.Reboots), nil }
-	if err := r.until(ctx, r.Boot, "back", isBack); err != nil {
-		if ran != nil {
-			err = fmt.Errorf("%w (the command ended with: %w)", err, ran)
-		}
-		return fmt.Errorf("%s: %w%s", name, err, left)
-	}
-	if err := r.order(ctx, "return", name); err != nil {
-		return fmt.Errorf("%s: %w%s", name, err, left)
+	if err != nil {
+		return fmt.Errorf("%s: %w; it may be under the order %s, which `clusterd node return %s` ends", name, err, order,
+			name)
 	}
 	r.tell("  back; waiting until the cluster is well")
+	var since time.Time
 	why := ""
 	err = r.until(ctx, r.Settle, "followed by a cluster that is well", func(s api.Status) (bool, error) {
-		why = unwell(s, "")
-		return why == "", nil
+		if why = unwell(s, "", r.up); why != "" {
+			since = time.Time{}
+			return false, nil
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		return time.Since(since) >= r.Quiet, nil // the first moves home may not have begun
 	})
 	if err != nil && why != "" {
 		err = fmt.Errorf("%w: %s", err, why)
@@ -124,18 +122,24 @@ func (r *roller) work(ctx context.Context, name string) error {
 	return nil
 }
 
-// mayBegin says why a host is not worked on now, and how it is before.
+// mayBegin says why a host is not worked on now, and how it is before. One that an earlier roll
+// left under its order is gone on with.
 func (r *roller) mayBegin(ctx context.Context, name string) (api.Node, error) {
 	status, err := r.cluster.Status(ctx, true)
 	if err != nil {
 		return api.Node{}, err
 	}
-	if why := unwell(status, ""); why != "" {
+	if why := unwell(status, name, r.up); why != "" {
 		return api.Node{}, errors.New(why)
 	}
 	n, found := find(status, name)
-	if !found {
+	switch {
+	case !found:
 		return n, errors.New("it is no longer a member")
+	case !n.Online:
+		return n, fmt.Errorf("it is %s", n.State)
+	case n.Order != nil && n.Order.Order != order:
+		return n, fmt.Errorf("it is under the order %s, which `clusterd node return %s` ends", n.Order.Order, name)
 	}
 	reserve, err := r.cluster.Reserve(ctx, 1)
 	switch {
@@ -147,34 +151,109 @@ func (r *roller) mayBegin(ctx context.Context, name string) (api.Node, error) {
 	return n, nil
 }
 
-func (r *roller) order(ctx context.Context, op, name string) error {
-	_, err := r.cluster.ChangeNodes(ctx, api.NodeRequest{ID: api.NewRequestID(), Op: op, Node: name, Reason: r.Reason})
+// empty orders a host into maintenance and waits until it holds nothing. It returns when the order
+// was given, by which it is known again. All the rest of the cluster has to be well still: a drain
+// takes its time, and the host would be missed now.
+func (r *roller) empty(ctx context.Context, name string) (given time.Time, err error) {
+	if err := r.order(ctx, api.NodeRequest{Op: order, Node: name, Within: r.Deadline}); err != nil {
+		return given, err
+	}
+	waits := ""
+	err = r.until(ctx, r.Drain, "emptied", func(s api.Status) (bool, error) {
+		o, err := ours(s, name, given)
+		if err != nil {
+			return false, err
+		}
+		given, waits = o.At, held(s, o)
+		return o.Empty, nil
+	})
+	if err != nil {
+		return given, fmt.Errorf("%w%s", err, waits)
+	}
+	status, err := r.cluster.Status(ctx, true)
+	if err != nil {
+		return given, err
+	}
+	if why := unwell(status, name, r.up); why != "" {
+		return given, fmt.Errorf("it is empty, and nothing was run: %s", why)
+	}
+	return given, nil
+}
+
+// runs runs the command for a host, and waits until that is back.
+func (r *roller) runs(ctx context.Context, before api.Node) error {
+	list := words(r.Command, before.Name, before.Address)
+	r.tell("  empty; running: %s", strings.Join(list, " "))
+	running, cancel := context.WithTimeout(ctx, r.Run)
+	ran := r.Runs(running, list)
+	cancel()
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted while the command ran")
+	case ran != nil && (!r.Reboots || errors.Is(ran, ErrNotRun)):
+		return fmt.Errorf("the command failed: %w", ran)
+	}
+	// A host that reboots cuts the command off: whether it did is seen by its boot.
+	isBack := func(s api.Status) (bool, error) { return back(s, before.Name, before.Boot, r.Reboots), nil }
+	err := r.until(ctx, r.Boot, "back", isBack)
+	if err != nil && ran != nil {
+		err = fmt.Errorf("%w (the command ended with: %w)", err, ran)
+	}
+	return err
+}
+
+// returns ends our order, and nobody else's.
+func (r *roller) returns(ctx context.Context, name string, given time.Time) error {
+	status, err := r.cluster.Status(ctx, true)
+	if err != nil {
+		return err
+	}
+	if _, err := ours(status, name, given); err != nil {
+		return err
+	}
+	return r.order(ctx, api.NodeRequest{Op: "return", Node: name})
+}
+
+// mostAsked is how often an order is given whose outcome is not known: under the same name it is
+// done once.
+const mostAsked = 3
+
+func (r *roller) order(ctx context.Context, request api.NodeRequest) (err error) {
+	request.ID, request.Reason = api.NewRequestID(), r.Reason
+	for range mostAsked {
+		var refused api.Failure
+		if _, err = r.cluster.ChangeNodes(ctx, request); err == nil || errors.As(err, &refused) || ctx.Err() != nil {
+			return err
+		}
+	}
 	return err
 }
 
 // until asks until something is so. An answer that fails is asked for again: the node that answers
 // may have another leader to find.
 func (r *roller) until(ctx context.Context, wait time.Duration, what string, so func(api.Status) (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	var failed error
 	for {
-		status, err := r.cluster.Status(ctx, false)
+		status, err := r.cluster.Status(waiting, false)
 		if err == nil {
 			var is bool
 			if is, err = so(status); is || err != nil {
 				return err
 			}
-		} else if ctx.Err() == nil {
+		} else if waiting.Err() == nil {
 			failed = err
 		}
 		select {
-		case <-ctx.Done():
-			err = fmt.Errorf("it was not %s within %s", what, wait)
-			if failed != nil {
-				err = fmt.Errorf("%w; the last question failed: %w", err, failed)
+		case <-waiting.Done():
+			switch {
+			case ctx.Err() != nil:
+				return fmt.Errorf("interrupted before it was %s", what)
+			case failed != nil:
+				return fmt.Errorf("it was not %s within %s; a question failed: %w", what, wait, failed)
 			}
-			return err
+			return fmt.Errorf("it was not %s within %s", what, wait)
 		case <-time.After(r.Every):
 		}
 	}

@@ -3,12 +3,16 @@ package roll
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/message"
 )
 
 // pretended is a cluster that does what it is ordered at once, except where a test says otherwise.
@@ -20,6 +24,8 @@ type pretended struct {
 	// asked is called at each question, with its number.
 	asked func(p *pretended, number int)
 	count int
+	// unknown is of how many orders the outcome is not known.
+	unknown int
 }
 
 func three() *pretended {
@@ -45,9 +51,13 @@ func (p *pretended) Status(context.Context, bool) (api.Status, error) {
 
 func (p *pretended) ChangeNodes(_ context.Context, r api.NodeRequest) (api.Reply, error) {
 	p.ordered = append(p.ordered, r.Op+" "+r.Node)
+	if p.unknown > 0 {
+		p.unknown--
+		return api.Reply{}, errors.New("the outcome is not known")
+	}
 	n := p.node(r.Node)
 	if n.Order = nil; r.Op == order {
-		n.Order = &api.NodeOrder{Order: order, Empty: true}
+		n.Order = &api.NodeOrder{Order: order, Empty: true, By: "root", At: time.Unix(int64(len(p.ordered)), 0)}
 	}
 	return api.Reply{}, nil
 }
@@ -101,48 +111,82 @@ func TestHostsAreWorkedOnOneAfterTheOther(t *testing.T) {
 	}
 }
 
+// theOne is the cluster of the case that is tried.
+var theOne *pretended
+
+// trouble is something that ends a roll: what is wrong before it, or with its command, what it says,
+// and what was ordered until then.
+type trouble struct {
+	before  func(*pretended)
+	options func(*Options)
+	says    []string
+	ordered []string
+}
+
+// troubles are those before and while a host is emptied.
+var troubles = map[string]trouble{
+	"another host is away": {func(p *pretended) { p.node("node3").Online, p.node("node3").State = false, "lost" }, nil,
+		[]string{"node2 was left alone: node3 is lost", "not worked on: node3, node1"}, nil},
+	"a service is under way": {func(p *pretended) { p.status.Services[0].StateText = "starting" }, nil,
+		[]string{"node2 was left alone: vm:web is starting"}, nil},
+	"another host is lost while it is emptied": {func(p *pretended) {
+		p.asked = func(p *pretended, _ int) {
+			if p.node("node2").Order != nil {
+				p.node("node3").Online, p.node("node3").State = false, "lost"
+			}
+		}
+	}, nil, []string{"it is empty, and nothing was run: node3 is lost", "`clusterd node return node2` ends"},
+		[]string{"maintenance node2"}},
+	"somebody orders it off meanwhile": {nil, func(o *Options) {
+		reboots := o.Runs
+		o.Runs = func(ctx context.Context, words []string) error {
+			p := theOne
+			p.node("node2").Order = &api.NodeOrder{Order: order, By: "eve", Reason: "bad DIMM", At: time.Unix(99, 0)}
+			return reboots(ctx, words)
+		}
+	}, []string{"was given the order maintenance by eve meanwhile (bad DIMM), which stays"},
+		[]string{"maintenance node2"}},
+	"there is no such program": {nil, func(o *Options) {
+		o.Boot = time.Hour
+		o.Runs = func(context.Context, []string) error { return fmt.Errorf("%w: exit status 127", ErrNotRun) }
+	}, []string{"node2: the command failed", "exit status 127"}, []string{"maintenance node2"}},
+	"no host may be lost": {func(p *pretended) { p.hosts = 0 }, nil,
+		[]string{"no host may be lost now", "--anyway"}, nil},
+	"it is not emptied": {func(p *pretended) {
+		p.asked = func(p *pretended, _ int) {
+			if o := p.node("node2").Order; o != nil {
+				o.Empty, o.Holds = false, []string{"vm:web"}
+				p.status.Notes = []cluster.Note{{Subject: "vm:web", Why: message.Words("it is bound to its host")}}
+			}
+		}
+	}, nil, []string{"node2: it was not emptied within", "`clusterd node return node2` ends",
+		"it holds vm:web: vm:web is not moved because it is bound to its host"},
+		[]string{"maintenance node2"}},
+	"somebody takes the order back": {func(p *pretended) {
+		p.asked = func(p *pretended, _ int) { p.node("node2").Order = nil }
+	}, nil, []string{"was taken back"}, []string{"maintenance node2"}},
+	"it does not boot": {nil, func(o *Options) {
+		o.Runs = func(context.Context, []string) error { return errors.New("exit status 255") }
+	}, []string{"node2: it was not back within", "the command ended with: exit status 255",
+		"may be under the order maintenance"}, []string{"maintenance node2"}},
+	"the command fails and was not to reboot": {nil, func(o *Options) {
+		o.Reboots = false
+		o.Runs = func(context.Context, []string) error { return errors.New("exit status 1") }
+	}, []string{"node2: the command failed: exit status 1"}, []string{"maintenance node2"}},
+	"the cluster is not well afterwards": {func(p *pretended) {
+		p.asked = func(p *pretended, _ int) {
+			if slices.Contains(p.ordered, "return node2") {
+				p.status.Services[0].StateText = "failed"
+			}
+		}
+	}, nil, []string{"node2 takes services again, but", "vm:web ran before and is failed"},
+		[]string{"maintenance node2", "return node2"}},
+}
+
 func TestTheFirstTroubleEndsARoll(t *testing.T) {
-	for name, c := range map[string]struct {
-		before  func(*pretended)
-		options func(*Options)
-		says    []string
-		ordered []string
-	}{
-		"another host is away": {func(p *pretended) { p.node("node3").Online, p.node("node3").State = false, "lost" }, nil,
-			[]string{"node2 was left alone: node3 is lost", "not worked on: node3, node1"}, nil},
-		"a service has failed": {func(p *pretended) { p.status.Services[0].StateText = "failed" }, nil,
-			[]string{"node2 was left alone: vm:web is failed"}, nil},
-		"no host may be lost": {func(p *pretended) { p.hosts = 0 }, nil,
-			[]string{"no host may be lost now", "--anyway"}, nil},
-		"it is not emptied": {func(p *pretended) {
-			p.asked = func(p *pretended, _ int) {
-				if o := p.node("node2").Order; o != nil {
-					o.Empty = false
-				}
-			}
-		}, nil, []string{"node2: it was not emptied within", "`clusterd node return node2` ends"},
-			[]string{"maintenance node2"}},
-		"somebody takes the order back": {func(p *pretended) {
-			p.asked = func(p *pretended, _ int) { p.node("node2").Order = nil }
-		}, nil, []string{"was taken back"}, []string{"maintenance node2"}},
-		"it does not boot": {nil, func(o *Options) {
-			o.Runs = func(context.Context, []string) error { return errors.New("exit status 255") }
-		}, []string{"node2: it was not back within", "the command ended with: exit status 255",
-			"is under the order maintenance"}, []string{"maintenance node2"}},
-		"the command fails and was not to reboot": {nil, func(o *Options) {
-			o.Reboots = false
-			o.Runs = func(context.Context, []string) error { return errors.New("exit status 1") }
-		}, []string{"node2: the command failed: exit status 1"}, []string{"maintenance node2"}},
-		"the cluster is not well afterwards": {func(p *pretended) {
-			p.asked = func(p *pretended, _ int) {
-				if slices.Contains(p.ordered, "return node2") {
-					p.status.Services[0].StateText = "failed"
-				}
-			}
-		}, nil, []string{"node2 takes services again, but", "vm:web is failed"},
-			[]string{"maintenance node2", "return node2"}},
-	} {
+	for name, c := range troubles {
 		p := three()
+		theOne = p
 		if c.before != nil {
 			c.before(p)
 		}
@@ -155,6 +199,49 @@ func TestTheFirstTroubleEndsARoll(t *testing.T) {
 		if !slices.Equal(p.ordered, c.ordered) {
 			t.Errorf("%s: ordered is %q, want %q; told was %s", name, p.ordered, c.ordered, told)
 		}
+	}
+}
+
+// What was down before bars nothing, an order whose outcome is not known is given again, and a host
+// that an interrupted roll left under its order is gone on with.
+func TestARollGoesOn(t *testing.T) {
+	p := three()
+	p.status.Services = append(p.status.Services, api.Service{Name: "vm:old", StateText: "failed"})
+	p.unknown = 1
+	p.node("node2").Order = &api.NodeOrder{Order: order, Empty: true}
+	if _, err := p.roll(t, nil, "node2", "node2"); err != nil {
+		t.Error(err)
+	}
+	if want := []string{"maintenance node2", "maintenance node2", "return node2"}; !slices.Equal(p.ordered, want) {
+		t.Errorf("ordered is %q, want %q", p.ordered, want)
+	}
+	if p.node("node2").Order != nil {
+		t.Error("it is left under the order")
+	}
+}
+
+func TestAnInterruptedRollSaysSo(t *testing.T) {
+	p := three()
+	ctx, cancel := context.WithCancel(t.Context())
+	err := Nodes(ctx, p, []string{"node2"}, Options{Command: "reboot", Drain: time.Hour, Run: time.Hour, Boot: time.Hour,
+		Settle: time.Hour, Every: time.Millisecond, Out: io.Discard, Runs: func(context.Context, []string) error {
+			cancel()
+			return errors.New("killed")
+		}})
+	if err == nil || !strings.Contains(err.Error(), "interrupted while the command ran") ||
+		!strings.Contains(err.Error(), "`clusterd node return node2` ends") {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestACommandNeedsNoShell(t *testing.T) {
+	for _, command := range []string{`ssh h "a b"`, "a && b", "a | b", "a; b", "a > b", "echo $HOME", "a `b`"} {
+		if unfit(command) == "" {
+			t.Errorf("%s is taken", command)
+		}
+	}
+	if why := unfit("ssh -o BatchMode=yes root@{address} systemctl reboot"); why != "" {
+		t.Error(why)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/clusterd/clusterd/internal/api"
 )
@@ -31,7 +32,13 @@ func queue(status api.Status, named []string) ([]string, error) {
 		}
 	}
 	if len(named) > 0 {
-		return named, nil
+		var once []string
+		for _, name := range named {
+			if !slices.Contains(once, name) {
+				once = append(once, name)
+			}
+		}
+		return once, nil
 	}
 	nodes := slices.DeleteFunc(slices.Clone(status.Nodes), func(n api.Node) bool { return n.Witness || n.Local })
 	slices.SortStableFunc(nodes, func(a, b api.Node) int {
@@ -54,13 +61,22 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
-// busy are states of a service in which something is under way or wanted.
-var busy = []string{"starting", "stopping", "migrating", "relocating", "recovering", "recoverable", "checking",
-	"failed"}
+// moving are states of a service in which something is under way.
+var moving = []string{"starting", "stopping", "migrating", "recovering", "recoverable", "checking"}
 
-// unwell says what keeps the next host from being worked on; "" for nothing. Except is the one that
-// is worked on now, which may be away.
-func unwell(status api.Status, except string) string {
+// ups are the services that run when a roll begins: they have to run before each of its steps. What
+// was down before keeps nobody from working on hosts.
+func ups(status api.Status) map[string]bool {
+	list := map[string]bool{}
+	for _, s := range status.Services {
+		list[s.Name] = s.StateText == "started" && s.Paused == ""
+	}
+	return list
+}
+
+// unwell says what keeps a host from being worked on; "" for nothing. Except is the one that is
+// worked on now, of which it is not asked.
+func unwell(status api.Status, except string, up map[string]bool) string {
 	switch {
 	case !status.Quorate:
 		return "there is no quorum"
@@ -79,25 +95,47 @@ func unwell(status api.Status, except string) string {
 		case !n.Hung.IsZero():
 			return fmt.Sprintf("the hypervisor of %s does not answer", n.Name)
 		case n.Order != nil:
-			return fmt.Sprintf("%s is under the order %s", n.Name, n.Order.Order)
+			return fmt.Sprintf("%s is under the order %s, which `clusterd node return %s` ends", n.Name, n.Order.Order, n.Name)
 		}
 	}
 	for _, s := range status.Services {
-		if slices.Contains(busy, s.StateText) {
+		switch {
+		case slices.Contains(moving, s.StateText):
 			return fmt.Sprintf("%s is %s", s.Name, s.StateText)
+		case up[s.Name] && s.Paused != "":
+			return fmt.Sprintf("%s is paused: %s", s.Name, s.Paused)
+		case up[s.Name] && s.StateText != "started" && s.StateText != "disabled":
+			return fmt.Sprintf("%s ran before and is %s", s.Name, s.StateText)
 		}
 	}
 	return ""
 }
 
-// empty reports whether a host holds nothing under our order. It is an error where that order was
-// taken back.
-func empty(status api.Status, name string) (bool, error) {
+// ours is the order under which a host is worked on. It is an error where it is no longer ours:
+// somebody took it back, or gave another one, and has a reason.
+func ours(status api.Status, name string, given time.Time) (*api.NodeOrder, error) {
 	n, found := find(status, name)
-	if !found || n.Order == nil || n.Order.Order != order {
-		return false, fmt.Errorf("the order %s about %s was taken back", order, name)
+	switch {
+	case !found || n.Order == nil:
+		return nil, fmt.Errorf("the order %s about %s was taken back", order, name)
+	case n.Order.Order != order || !given.IsZero() && !n.Order.At.Equal(given):
+		return nil, fmt.Errorf("%s was given the order %s by %s meanwhile (%s), which stays", name, n.Order.Order, n.Order.By,
+			cmp.Or(n.Order.Reason, "no reason was given"))
 	}
-	return n.Order.Empty, nil
+	return n.Order, nil
+}
+
+// held says what keeps a host from being empty, with the first note about it.
+func held(status api.Status, o *api.NodeOrder) string {
+	if o == nil || len(o.Holds) == 0 {
+		return ""
+	}
+	for _, note := range status.Notes {
+		if slices.Contains(o.Holds, note.Subject) {
+			return fmt.Sprintf("; it holds %s: %s is not moved because %s", strings.Join(o.Holds, ", "), note.Subject, note.Why)
+		}
+	}
+	return "; it holds " + strings.Join(o.Holds, ", ")
 }
 
 // back reports whether a host is at work again after its command: with another boot than before
@@ -128,4 +166,15 @@ func words(command, node, address string) []string {
 		list[i] = fill.Replace(list[i])
 	}
 	return list
+}
+
+// unfit says why a command cannot be one: it is started without a shell.
+func unfit(command string) string {
+	for _, sign := range []string{"\"", "'", "`", "&&", "||", "|", ";", ">", "<", "$"} {
+		if strings.Contains(command, sign) {
+			return fmt.Sprintf("%s means nothing without a shell; write a script, and have --run start it with {node} or "+
+				"{address}", sign)
+		}
+	}
+	return ""
 }

@@ -42,17 +42,43 @@ func TestSettingsAreWrittenIntoTheDocument(t *testing.T) {
 
 func TestASettingThatCannotBeWrittenIsAnErrorWithItsKey(t *testing.T) {
 	for setting, want := range map[string]string{
-		"services.vm:web.domain":        "is not KEY=VALUE",
-		"=x":                            "is not KEY=VALUE",
-		"services.vm:web.domain.x=1":    "services.vm:web.domain has no keys below it",
-		"services.vm:db.domain=":        "there is no vm:db",
-		"services.vm:web.priority=":     "it is not there",
-		"services..domain=x":            "a level has no name",
-		"services.vm:web.priority=[1":   "is no YAML",
-		"services.vm:web.priority=# no": "is no value",
+		"services.vm:web.domain":         "is not KEY=VALUE",
+		"=x":                             "is not KEY=VALUE",
+		"services.vm:web.domain.x=1":     "services.vm:web.domain has no keys below it",
+		"services.vm:db.domain=":         "there is no vm:db",
+		"services.vm:web.priority=":      "it is not there",
+		"services..domain=x":             "a level has no name",
+		"services.vm:web.priority=[1":    "is no YAML",
+		"services.vm:web.priority=# no":  "is no value",
+		"services.vm:web.priority=7 # x": "has a comment in it",
+		"services.=":                     "a level has no name",
+		"services.vm:web.=":              "a level has no name",
+		"devices.d1.password=open":       "seen by others",
+		"alerts.desk.secret=open":        "seen by others",
+		"devices.d1.options.passwd=open": "seen by others",
 	} {
 		if got, err := Set(before, "alpha", []string{setting}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q\n%s", setting, err, want, got)
 		}
+	}
+}
+
+// A name that is given apart from its keys is that name, whatever is in it.
+func TestOneEntryIsNamedExactly(t *testing.T) {
+	got, err := SetBelow(before, "alpha", []string{"domains", "eu.west"}, []string{"ordered=true", "members={node1: 1}"})
+	if err != nil || !strings.Contains(got, "  eu.west:\n    ordered: true\n    members: {node1: 1}\n") {
+		t.Errorf("%v\n%s", err, got)
+	}
+	if _, err := Remove(before, "alpha", "services", "vm:web.domain"); err == nil ||
+		!strings.Contains(err.Error(), "services.vm:web.domain: it is not there") {
+		t.Errorf("a VM of that name was taken out: %v", err)
+	}
+	got, err = Remove(before, "alpha", "nodes", "node2.example.com")
+	if err != nil || strings.Contains(got, "example") || !strings.Contains(got, "node1") {
+		t.Errorf("%v\n%s", err, got)
+	}
+	_, err = SetBelow(before, "alpha", []string{"devices", "d1"}, []string{"address=a", "password=open"})
+	if err == nil || strings.Contains(err.Error(), "open") {
+		t.Errorf("a secret, and what is said of it: %v", err)
 	}
 }

@@ -53,30 +53,39 @@ function Change({ plan, ask, title, onDone }) {
     <p class="buttons"><button type="submit" class="do" disabled=${sent || Boolean(plan.refused) || !(plan.plan || []).length || (named && typed !== store.head.cluster)}>${title}</button></p></form>`;
 }
 
-// Editor is the text with its faults at their lines. What was planned is what is put into force.
-function Editor({ text, base, onDone }) {
-  const [draft, setDraft] = useState(text);
-  const [plan, setPlan] = useState(null);
+// Editor is the text with its faults at their lines. What was planned is what is put into force: an
+// answer about another text than the one that stands here now is dropped. A draft outlives the view
+// and the visit, until it is put into force or given up.
+function Editor({ draft, onDone }) {
+  const { base } = draft;
+  const [text, setText] = useState(draft.text);
+  const [plan, setPlan] = useState(null); // with the text that it is of
   const [problem, setProblem] = useState(null);
   const [asking, setAsking] = useState(false);
   const field = useRef();
+  const type = (value) => { draft.text = value; setText(value); setPlan(null); setProblem(null); };
   const check = async () => {
+    const asked = draft.text;
+    const current = (take) => (value) => { if (draft.text === asked) take(value); };
     setAsking(true); setPlan(null); setProblem(null);
-    try { setPlan(await post('/v1/config', { base, text: draft, dryRun: true })); } catch (refused) { setProblem(refused); }
+    await post('/v1/config', { base, text: asked, dryRun: true }).then(current((answer) => setPlan({ answer, text: asked })), current(setProblem));
     setAsking(false);
   };
   const to = (line) => {
-    const from = draft.split('\n').slice(0, line - 1).join('\n').length + (line > 1 ? 1 : 0);
-    const end = draft.indexOf('\n', from);
+    const lines = text.split('\n');
+    const from = lines.slice(0, line - 1).join('\n').length + (line > 1 ? 1 : 0);
+    const end = text.indexOf('\n', from);
     field.current.focus();
-    field.current.setSelectionRange(from, end < 0 ? draft.length : end);
-    field.current.scrollTop = Math.max(0, (line - 5) * (field.current.scrollHeight / draft.split('\n').length));
+    field.current.setSelectionRange(from, end < 0 ? text.length : end);
+    field.current.scrollTop = Math.max(0, (line - 5) * (field.current.scrollHeight / lines.length));
   };
+  const leave = () => { if (text === draft.was || confirm('What you typed is thrown away.')) onDone(); };
   return html`<label for="draft">Text for version ${base + 1}</label>
-    <textarea id="draft" ref=${field} class="draft" rows="24" spellcheck="false" value=${draft} onInput=${(e) => { setDraft(e.target.value); setPlan(null); }}></textarea>
-    <p class="buttons"><button type="button" onClick=${check} disabled=${asking}>Check</button> <button type="button" onClick=${onDone}>Leave it as it is</button></p>
+    <textarea id="draft" ref=${field} class="draft" rows="24" spellcheck="false" value=${text} onInput=${(e) => type(e.target.value)}></textarea>
+    <p class="buttons"><button type="button" onClick=${check} disabled=${asking}>Check</button> <button type="button" onClick=${leave}>Leave it as it is</button></p>
+    ${store.head.configVersion !== base && html`<p class="problem">Version ${store.head.configVersion} is in force meanwhile; what is typed here was made from version ${base} and will be refused. Copy it, and edit anew.</p>`}
     ${problem && html`<div class="problem" role="alert">${problem.message}<ul>${faultsOf(problem).map((f) => html`<li>${f.line ? html`<button type="button" class="line" onClick=${() => to(f.line)}>line ${f.line}</button> ` : ''}${f.text}</li>`)}</ul></div>`}
-    ${plan && html`<h2>What it would do</h2><${Change} key=${draft} plan=${plan} title="Put it into force" onDone=${onDone} ask=${(at, reason) => post('/v1/config', { base: at, text: draft, reason })} />`}`;
+    ${plan && html`<h2>What it would do</h2><${Change} key=${plan.text} plan=${plan.answer} title="Put it into force" onDone=${onDone} ask=${(at, reason) => post('/v1/config', { base: at, text: plan.text, reason })} />`}`;
 }
 
 // Back is the way to an earlier version, as a new one.
@@ -91,7 +100,8 @@ export function Paper() {
   const { query } = route();
   const shown = query.get('version') || '';
   const version = store.head.configVersion;
-  const [editing, setEditing] = useState(null);
+  const [, draw] = useState(0);
+  const setDraft = (draft) => { store.draft = draft; draw((n) => n + 1); };
   const [back, setBack] = useState(false);
   const ask = (path) => (signal) => (may('admin') ? get(path, signal) : Promise.resolve(null));
   const text = useAsked(ask(`/v1/config${shown ? `?version=${shown}` : ''}`), [version, shown]);
@@ -99,11 +109,11 @@ export function Paper() {
   const before = Number(shown || version) - 1;
   const diff = useAsked((signal) => (may('admin') && before > 0 ? get(`/v1/config/diff?from=${before}&to=${before + 1}`, signal) : Promise.resolve(null)), [version, shown]);
   if (!may('admin')) return html`<h1>Document</h1><${NotForYou} />`;
-  if (editing) return html`<h1>Document, version ${editing.version}</h1><p class="faint">Passwords are masked; a mask stands for what is in force.</p>
-    <${Editor} text=${editing.text} base=${editing.version} onDone=${() => setEditing(null)} />`;
+  if (store.draft) return html`<h1>Document, version ${store.draft.base}</h1><p class="faint">Passwords are masked; a mask stands for what is in force. Fence agents and resource agents are not asked here, as <code>clusterd config apply</code> does.</p>
+    <${Editor} draft=${store.draft} onDone=${() => setDraft(null)} />`;
   const earlier = shown && Number(shown) !== version;
   return html`<h1>Document, version ${shown || version}</h1><p class="faint">Passwords are masked.</p>
-    <div class="acts" role="group" aria-label="What to do">${!earlier && text.answer && html`<button type="button" onClick=${() => setEditing(text.answer)}>Edit…</button>`}
+    <div class="acts" role="group" aria-label="What to do">${!earlier && text.answer && html`<button type="button" onClick=${() => setDraft({ base: text.answer.version, text: text.answer.text, was: text.answer.text })}>Edit…</button>`}
       ${earlier && html`<button type="button" onClick=${() => setBack(true)}>Bring it back…</button>`}</div>
     ${back && html`<${Back} version=${Number(shown)} base=${version} onClose=${() => setBack(false)} />`}
     <h2>What this version changed</h2><${Problem} state=${diff} />

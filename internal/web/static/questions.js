@@ -47,7 +47,7 @@ export function WhatIf() {
   const down = (query.get('down') || '').split(',').filter((n) => store.nodes.has(n));
   const drain = query.get('drain') || '';
   const question = drain ? `drain=${encodeURIComponent(drain)}` : down.map((n) => `down=${encodeURIComponent(n)}`).join('&');
-  const state = useAsked((signal) => (question ? get(`/v1/whatif?${question}`, signal) : Promise.resolve(null)), [question]);
+  const state = useAsked((signal) => (question ? get(`/v1/whatif?${question}`, signal) : Promise.resolve(null)), [question], question ? 15000 : 0); // a node that is busy is asked again
   const toggle = (name) => go({ drain: '', down: (down.includes(name) ? down.filter((n) => n !== name) : [...down, name]).join(',') });
   return html`<h1>What if</h1><p class="faint">It is worked out on a copy, by what would decide it. Nothing is done.</p>
     <fieldset><legend>These hosts lost their power at once</legend><div class="tools">${hosts().map((n) => html`<label><input type="checkbox" checked=${!drain && down.includes(n)} onChange=${() => toggle(n)} /> ${n}</label>`)}</div></fieldset>

@@ -72,7 +72,7 @@ export async function enter() {
     changed();
   }
 }
-export async function leave() { await post('/page/logout', {}).catch(() => {}); store.why = 'You are logged out.'; store.visit = null; changed(); }
+export async function leave() { store.draft = null; await post('/page/logout', {}).catch(() => {}); store.why = 'You are logged out.'; store.visit = null; changed(); }
 
 const patience = 12000; // the node says every 5 s that it is there
 let lastId = '';
