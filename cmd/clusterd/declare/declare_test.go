@@ -132,7 +132,7 @@ func TestWhatWasEditedIsNotLost(t *testing.T) {
 	}
 }
 
-// keeps holds that an error names the file in which the text is, for its version and for nobody else.
+// keeps holds that an error names the file in which the text is, for its version and for one user.
 func keeps(t *testing.T, what, says string) {
 	t.Helper()
 	_, path, named := strings.Cut(says, "what you edited is in ")

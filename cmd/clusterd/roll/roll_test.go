@@ -114,7 +114,7 @@ func TestHostsAreWorkedOnOneAfterTheOther(t *testing.T) {
 // theOne is the cluster of the case that is tried.
 var theOne *pretended
 
-// trouble is something that ends a roll: what is wrong before it, or with its command, what it says,
+// trouble is something that ends a roll: what is wrong before it or with its command, what it says,
 // and what was ordered until then.
 type trouble struct {
 	before  func(*pretended)
