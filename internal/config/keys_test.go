@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/internal/config/keys"
 	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/manual"
+	"github.com/clusterd/clusterd/resources"
 )
 
 // draft is a document that is put together from samples.
@@ -100,7 +101,7 @@ type kind struct {
 	page, heading string
 	number        int
 	lines         []string
-	// within is the row of another table that explains the keys, where they have no table of their own.
+	// within is the row of another table that explains the keys, which have no table on a page.
 	within string
 	put    func(d *draft, entry string)
 	// alone: a thing has not all of the keys at once, and the whole document has a thing for each.
@@ -215,6 +216,20 @@ func TestEachKeyHasAMeaning(t *testing.T) {
 				t.Errorf("nothing says what a key of a %s means: %s", k.name, line)
 			}
 		}
+	}
+}
+
+// TestCommandLinesSetWhatTheDocumentHas: a move can be made otherwise than declared in each part.
+func TestCommandLinesSetWhatTheDocumentHas(t *testing.T) {
+	var declared, set []string
+	for _, k := range migrationKeys {
+		declared = append(declared, k.Name)
+	}
+	for _, part := range resources.MoveParts {
+		set = append(set, part.Name)
+	}
+	if !slices.Equal(declared, set) {
+		t.Errorf("the document declares %q, and command lines set %q", declared, set)
 	}
 }
 

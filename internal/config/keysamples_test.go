@@ -75,7 +75,8 @@ func kindsOfHosts() []kind {
 			lines: keys.Lines(domainKeys, false), put: func(d *draft, entry string) { d.domain = entry },
 			samples: map[string]sample{"ordered": {"true", "false", ""}, "restricted": {"true", "false", ""},
 				"nofailback": {"true", "false", ""}, "members": {"[node1]", "{node1: 2, node2: 1}", ""}}},
-		{name: "network", rows: rowsOf(nets.Keys), page: reference, heading: "### networks", lines: keys.Lines(nets.Keys, true),
+		{name: "network", rows: rowsOf(nets.Keys), page: reference, heading: "### networks",
+			lines: keys.Lines(nets.Keys, true),
 			put: func(d *draft, entry string) {
 				d.networks = append(d.networks, "net: {"+entry+unlessIn(entry, "vlan", ", vlan: 7")+"}")
 			},

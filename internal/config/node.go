@@ -77,8 +77,8 @@ func nodeText(name string, spec cluster.NodeSpec) string {
 	return "node " + name + keys.Show(nodeKeys, nodeEntry{name: name, NodeSpec: spec}, ", ")
 }
 
-// allowanceKeys are the keys of how full a node may become, for what has an Allowance in it. of says
-// in a fault whose they are. All of them are listed in one sentence (allowanceText).
+// allowanceKeys are the keys of how full a node may become, for what has an Allowance in it. of
+// says in a fault whose they are. All of them are listed in one sentence (allowanceText).
 func allowanceKeys[T any](of func(*T) string, in func(*T) *cluster.Allowance) []key[T] {
 	return []key[T]{
 		{
@@ -117,8 +117,8 @@ func allowanceKeys[T any](of func(*T) string, in func(*T) *cluster.Allowance) []
 	}
 }
 
-// inOneRow gives keys that are explained elsewhere one row of the reference for all of them, and has
-// the first of them listed.
+// inOneRow gives keys that are explained elsewhere one row of the reference for all of them, and
+// has the first of them listed.
 func inOneRow[T any](means string, shown func(T) string, rows []key[T]) []key[T] {
 	for i := range rows {
 		rows[i].Means, rows[i].Default, rows[i].Beside = "", "", rows[0].Name

@@ -14,8 +14,8 @@ type Key[P, T any] struct {
 	Name string
 	// Only says which of the things have it; nil is all of them.
 	Only func(T) bool
-	// Read makes the reader of its value, which puts it into the thing and places what is wrong with it.
-	// Without one the key is known, and is read once all of the thing's keys are there.
+	// Read makes the reader of its value, which puts it into the thing and places what is wrong with
+	// it. Without one the key is known, and is read once all of the thing's keys are there.
 	Read func(p P, of *T) func(*yaml.Node)
 	// Told is its value in words, "" for none. Without it a change is told by Changed or by the row of
 	// another key.
