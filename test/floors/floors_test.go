@@ -95,7 +95,7 @@ var rooms = []room{
 	{"quorum/quorumtest", []string{"quorum"}, "floor 1: helpers of the log's tests"},
 	{"agents...", []string{"agents...", "resources", "internal/owned"},
 		"floor 1: hands know what they hold and not who decides"},
-	{"internal/config/nodefile", []string{"internal/config/strict", "internal/nearest"},
+	{"internal/config/nodefile", []string{"internal/config/keys", "internal/config/strict", "internal/nearest"},
 		"floor 2: it is read before anything is known of a cluster"},
 	{"internal/config/keys", []string{"internal/config/strict"},
 		"floor 1: it knows what a key has to say for itself, and none of them"},
