@@ -169,3 +169,11 @@ func TestStorageAloneReleasesNoServiceMadeOfResources(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRulesOfAServiceMadeOfResourcesAreListed: they count for it as for a VM.
+func TestRulesOfAServiceMadeOfResourcesAreListed(t *testing.T) {
+	text := strings.Replace(shop, "  service:shop:\n", "  service:shop:\n    exclusive: true\n    tier: 2\n", 1)
+	if listed := Print(parse(t, []byte(text)).Document); !strings.Contains(listed, "\n  exclusive\n  tier 2\n") {
+		t.Errorf("listed:\n%s", listed)
+	}
+}
