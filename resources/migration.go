@@ -1,8 +1,10 @@
 package resources
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,42 +59,132 @@ const (
 	MoveModeKey      = "mode"
 )
 
+// MovePart is one part of how a VM is moved live, as a command line sets it.
+type MovePart struct {
+	Name string
+	// Fixed says that it cannot be changed once a move has begun.
+	Fixed bool
+	// Example is how it is written, for the help.
+	Example string
+	// text is its value; "" where it sets nothing.
+	text func(Migration) string
+	// take takes over what another one sets.
+	take func(m *Migration, other Migration)
+	// set reads its value.
+	set func(m *Migration, value string) error
+	// bad says what is out of bounds.
+	bad func(Migration) error
+}
+
+// MoveParts are all of them.
+var MoveParts = []MovePart{
+	{
+		Name: MoveModeKey, Fixed: true, Example: "mode=hybrid (or pre-copy, post-copy)",
+		text: func(m Migration) string { return string(m.Mode) },
+		take: func(m *Migration, other Migration) { m.Mode = cmp.Or(other.Mode, m.Mode) },
+		set: func(m *Migration, value string) error {
+			m.Mode = MoveMode(value)
+			return nil
+		},
+		bad: func(m Migration) error {
+			if m.Mode == "" || m.Mode == MovePreCopy || m.Mode == MovePostCopy || m.Mode == MoveHybrid {
+				return nil
+			}
+			return fmt.Errorf("a mode is %s, %s or %s, not %q", MovePreCopy, MoveHybrid, MovePostCopy, string(m.Mode))
+		},
+	},
+	{
+		Name: MoveBandwidth, Example: "bandwidth=200 (MiB/s)",
+		text: func(m Migration) string {
+			if m.Bandwidth == 0 {
+				return ""
+			}
+			return strconv.Itoa(m.Bandwidth)
+		},
+		take: func(m *Migration, other Migration) { m.Bandwidth = cmp.Or(other.Bandwidth, m.Bandwidth) },
+		set: func(m *Migration, value string) (err error) {
+			if m.Bandwidth, err = strconv.Atoi(value); err != nil {
+				return fmt.Errorf("bandwidth=%s: it is a number of MiB/s, without a unit", value)
+			}
+			return nil
+		},
+		bad: func(m Migration) error {
+			if m.Bandwidth == 0 || m.Bandwidth >= SlowestMove && m.Bandwidth <= FastestMove {
+				return nil
+			}
+			return fmt.Errorf("a bandwidth is from %d to %d MiB/s, not %d", SlowestMove, FastestMove, m.Bandwidth)
+		},
+	},
+	{
+		Name: MoveDowntime, Example: "downtime=300ms",
+		text: func(m Migration) string {
+			if m.Downtime == 0 {
+				return ""
+			}
+			return m.Downtime.String()
+		},
+		take: func(m *Migration, other Migration) { m.Downtime = cmp.Or(other.Downtime, m.Downtime) },
+		set: func(m *Migration, value string) (err error) {
+			if m.Downtime, err = time.ParseDuration(value); err != nil {
+				return fmt.Errorf("downtime=%s: it is a time such as 300ms or 2s", value)
+			}
+			return nil
+		},
+		bad: func(m Migration) error {
+			if m.Downtime == 0 || m.Downtime >= ShortestDowntime && m.Downtime <= LongestDowntime {
+				return nil
+			}
+			return fmt.Errorf("a downtime is from %s to %s, not %s", ShortestDowntime, LongestDowntime, m.Downtime)
+		},
+	},
+	moveSwitch(MoveAutoConverge, func(m *Migration) *bool { return &m.AutoConverge }),
+	moveSwitch(MoveCompression, func(m *Migration) *bool { return &m.Compression }),
+}
+
+// moveSwitch is a part that can be switched on.
+func moveSwitch(name string, of func(*Migration) *bool) MovePart {
+	return MovePart{
+		Name: name, Fixed: true, Example: name + "=true",
+		text: func(m Migration) string {
+			if *of(&m) {
+				return "true"
+			}
+			return ""
+		},
+		take: func(m *Migration, other Migration) { *of(m) = *of(m) || *of(&other) },
+		set: func(m *Migration, value string) error {
+			*of(m) = true
+			if err := onlyTrue(value); err != nil {
+				return fmt.Errorf("%s=%s: %w", name, value, err)
+			}
+			return nil
+		},
+		bad: func(Migration) error { return nil },
+	}
+}
+
 // With returns it with what another one sets in its place.
 func (m Migration) With(other Migration) Migration {
-	m.AutoConverge = m.AutoConverge || other.AutoConverge
-	m.Compression = m.Compression || other.Compression
-	if other.Mode != "" {
-		m.Mode = other.Mode
-	}
-	if other.Bandwidth != 0 {
-		m.Bandwidth = other.Bandwidth
-	}
-	if other.Downtime != 0 {
-		m.Downtime = other.Downtime
+	for _, part := range MoveParts {
+		part.take(&m, other)
 	}
 	return m
 }
 
 // Fixed reports whether it sets what cannot be changed once a move has begun.
-func (m Migration) Fixed() bool { return m.AutoConverge || m.Compression || m.Mode != "" }
+func (m Migration) Fixed() bool {
+	return slices.ContainsFunc(MoveParts, func(part MovePart) bool { return part.Fixed && part.text(m) != "" })
+}
 
-// String is how it is written on a command line; "" where it sets nothing.
+// String is how it is written on a command line, what is fixed first; "" where it sets nothing.
 func (m Migration) String() string {
 	var words []string
-	if m.Mode != "" {
-		words = append(words, MoveModeKey+"="+string(m.Mode))
-	}
-	if m.AutoConverge {
-		words = append(words, MoveAutoConverge+"=true")
-	}
-	if m.Compression {
-		words = append(words, MoveCompression+"=true")
-	}
-	if m.Bandwidth != 0 {
-		words = append(words, fmt.Sprintf("%s=%d", MoveBandwidth, m.Bandwidth))
-	}
-	if m.Downtime != 0 {
-		words = append(words, MoveDowntime+"="+m.Downtime.String())
+	for _, fixed := range []bool{true, false} {
+		for _, part := range MoveParts {
+			if value := part.text(m); value != "" && part.Fixed == fixed {
+				words = append(words, part.Name+"="+value)
+			}
+		}
 	}
 	return strings.Join(words, " ")
 }
@@ -103,30 +195,18 @@ func (m *Migration) Set(word string) error {
 	if !found {
 		return fmt.Errorf("%q is not KEY=VALUE; write bandwidth=200, for example", word)
 	}
-	var err error
-	switch key {
-	case MoveModeKey:
-		m.Mode = MoveMode(value)
-	case MoveAutoConverge:
-		m.AutoConverge, err = true, onlyTrue(value)
-	case MoveCompression:
-		m.Compression, err = true, onlyTrue(value)
-	case MoveBandwidth:
-		if m.Bandwidth, err = strconv.Atoi(value); err != nil {
-			return fmt.Errorf("bandwidth=%s: it is a number of MiB/s, without a unit", value)
+	var names []string
+	for _, part := range MoveParts {
+		if part.Name == key {
+			if err := part.set(m, value); err != nil {
+				return err
+			}
+			return m.Bad()
 		}
-	case MoveDowntime:
-		if m.Downtime, err = time.ParseDuration(value); err != nil {
-			return fmt.Errorf("downtime=%s: it is a time such as 300ms or 2s", value)
-		}
-	default:
-		return fmt.Errorf("there is no %q; there are %s, %s, %s, %s and %s", key, MoveModeKey, MoveBandwidth,
-			MoveDowntime, MoveAutoConverge, MoveCompression)
+		names = append(names, part.Name)
 	}
-	if err != nil {
-		return fmt.Errorf("%s=%s: %w", key, value, err)
-	}
-	return m.Bad()
+	last := len(names) - 1
+	return fmt.Errorf("there is no %q; there are %s and %s", key, strings.Join(names[:last], ", "), names[last])
 }
 
 // onlyTrue refuses what would not switch something on: what a move leaves out is as it is declared.
@@ -139,13 +219,10 @@ func onlyTrue(value string) error {
 
 // Bad says what is out of bounds; nil if nothing is.
 func (m Migration) Bad() error {
-	switch {
-	case m.Mode != "" && m.Mode != MovePreCopy && m.Mode != MovePostCopy && m.Mode != MoveHybrid:
-		return fmt.Errorf("a mode is %s, %s or %s, not %q", MovePreCopy, MoveHybrid, MovePostCopy, string(m.Mode))
-	case m.Bandwidth != 0 && (m.Bandwidth < SlowestMove || m.Bandwidth > FastestMove):
-		return fmt.Errorf("a bandwidth is from %d to %d MiB/s, not %d", SlowestMove, FastestMove, m.Bandwidth)
-	case m.Downtime != 0 && (m.Downtime < ShortestDowntime || m.Downtime > LongestDowntime):
-		return fmt.Errorf("a downtime is from %s to %s, not %s", ShortestDowntime, LongestDowntime, m.Downtime)
+	for _, part := range MoveParts {
+		if err := part.bad(m); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/help"
+	"github.com/clusterd/clusterd/resources"
 )
 
 //go:embed examples.txt
@@ -68,9 +69,7 @@ func flags() []urfave.Flag {
 		service("convalesce", "c", "convalesce a `SERVICE`: start the non-critical resources again that it goes on without"),
 		&urfave.StringFlag{Name: "cancel", Usage: "cancel the live migration of a `SERVICE` that is under way"},
 		&urfave.StringFlag{Name: "tune", Usage: "change the limits of the live migration of a `SERVICE`; needs --set"},
-		&urfave.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` of a live migration, with -M or --tune: bandwidth=200 " +
-			"(MiB/s) or downtime=300ms; with -M also mode=hybrid (or pre-copy, post-copy), auto_converge=true or " +
-			"compression=true"},
+		&urfave.StringSliceFlag{Name: "set", Usage: setUsage()},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "lock", Aliases: []string{"l"},
 			Usage: "lock the cluster: no service may start, stops still work"},
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "unlock", Aliases: []string{"u"}, Usage: "unlock the cluster"},
@@ -88,6 +87,21 @@ func flags() []urfave.Flag {
 		&urfave.BoolFlag{DisableDefaultText: true, Name: "help", Aliases: []string{"h", "?"}, Usage: "show this help"},
 	}
 	return append(own, cli.ConnectionFlags()...)
+}
+
+// setUsage is the help of --set, made from what can be set.
+func setUsage() string {
+	var limits, fixed []string
+	for _, part := range resources.MoveParts {
+		if part.Fixed {
+			fixed = append(fixed, part.Example)
+		} else {
+			limits = append(limits, part.Example)
+		}
+	}
+	last := len(fixed) - 1
+	return "`KEY=VALUE` of a live migration, with -M or --tune: " + strings.Join(limits, " or ") + "; with -M also " +
+		strings.Join(fixed[:last], ", ") + " or " + fixed[last]
 }
 
 // run is the whole tool; it returns the exit code.

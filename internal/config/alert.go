@@ -3,7 +3,6 @@ package config
 import (
 	"crypto/x509"
 	"fmt"
-	"maps"
 	"net/textproto"
 	"net/url"
 	"path"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/keys"
 	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/message"
@@ -42,36 +42,15 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 	}
 	what := "alert " + name
 	a := cluster.Alert{Name: name}
-	given := map[string]*yaml.Node{}
-	keep := func(field string, read func(*yaml.Node)) func(*yaml.Node) {
-		return func(node *yaml.Node) {
-			given[field] = node
-			read(node)
-		}
+	p.Mapping(value, what, keys.Fields(alertKeys, p, &a))
+	if file := entry(value, "ca_file"); file != nil {
+		a.Authority = p.fileInstead(value, file, "ca", "the ca_file of "+what)
 	}
-	known := strict.Fields{
-		"program":   keep("program", p.program(&a.Program, "the program of "+what)),
-		"arguments": keep("arguments", p.arguments(&a)),
-		"url":       keep("url", p.Text(&a.URL, "the url of "+what)),
-		"header":    keep("header", p.header(&a.Header, "the header of "+what)),
-		"ca":        keep("ca", p.Text(&a.Authority, "the ca of "+what)),
-		"ca_file": keep("ca_file",
-			func(node *yaml.Node) { a.Authority = p.fileInstead(value, node, "ca", "the ca_file of "+what) }),
-		"kinds":    p.choices(&a.Kinds, "kinds of "+what, alertKinds),
-		"subjects": p.patterns(&a.Subjects, "subjects of "+what),
-		"codes":    p.codes(&a.Codes, "codes of "+what),
-		"states":   p.choices(&a.States, "states of "+what, cluster.EventStates()),
-		"node": func(node *yaml.Node) {
-			if word, ok := p.Word(node, "the node of "+what); ok {
-				a.Node = word
-				p.places.nodeUses = append(p.places.nodeUses, use{name: word, by: what, at: node})
-			}
-		},
-		"timeout":  p.Duration(&a.Timeout, "the timeout of "+what, shortestAlertAttempt, longestAlertAttempt),
-		"attempts": p.Number(&a.Attempts, "attempts of "+what, 1, mostAlertAttempts),
+	given := map[string]*yaml.Node{"secret": p.secretOf(&a, "secret", &a.Secret, value),
+		"secret_url": p.secretOf(&a, "secret_url", &a.SecretURL, value)}
+	for _, name := range []string{"program", "arguments", "url", "header", "ca", "ca_file"} {
+		given[name] = entry(value, name)
 	}
-	maps.Copy(known, p.alertSecrets(&a, value, keep))
-	p.Mapping(value, what, known)
 	p.checkAlert(what, key, a, given)
 	if p.document.Alerts == nil {
 		p.document.Alerts = map[string]cluster.Alert{}
@@ -79,38 +58,32 @@ func (p *parser) alert(name string, key, value *yaml.Node) {
 	p.document.Alerts[name] = a
 }
 
-// alertSecrets are the fields of an alert's secrets. Each comes from one place: itself, a file, or
-// a credential.
-func (p *parser) alertSecrets(a *cluster.Alert, value *yaml.Node,
-	keep func(string, func(*yaml.Node)) func(*yaml.Node)) strict.Fields {
-	what, source := "alert "+a.Name, map[string]string{}
-	from := func(field, suffix string, read func(*yaml.Node)) func(*yaml.Node) {
-		return keep(field, func(node *yaml.Node) {
-			if first := source[field]; first != "" {
-				p.Fault(node, "%s has both %s and %s; keep one", what, first, field+suffix)
-				return
-			}
-			source[field] = field + suffix
-			read(node)
-		})
+// secretOf reads a secret of an alert, and returns where it stands. It comes from one place:
+// itself, a file, or a credential, which is read with the other keys.
+func (p *parser) secretOf(a *cluster.Alert, field string, into *fence.Secret, mapping *yaml.Node) *yaml.Node {
+	if mapping.Kind != yaml.MappingNode {
+		return nil
 	}
-	return strict.Fields{
-		"secret": from("secret", "", func(node *yaml.Node) {
-			a.Secret = p.alertSecret(a.Name, "secret", value, node)
-		}),
-		"secret_file": from("secret", "_file", func(node *yaml.Node) {
-			a.Secret = p.secretFile(value, node, "secret", what)
-		}),
-		"secret_credential": from("secret", "_credential", p.Name(&a.SecretCredential, "secret_credential")),
-		"secret_url": from("secret_url", "", func(node *yaml.Node) {
-			a.SecretURL = p.alertSecret(a.Name, "secret_url", value, node)
-		}),
-		"secret_url_file": from("secret_url", "_file", func(node *yaml.Node) {
-			a.SecretURL = p.secretFile(value, node, "secret_url", what)
-		}),
-		"secret_url_credential": from("secret_url", "_credential",
-			p.Name(&a.SecretURLCredential, "secret_url_credential")),
+	what, source := "alert "+a.Name, ""
+	var at *yaml.Node
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		name := mapping.Content[i].Value
+		if name == source || name != field && name != field+"_file" && name != field+"_credential" {
+			continue
+		}
+		at = mapping.Content[i+1]
+		switch {
+		case source != "":
+			p.Fault(at, "%s has both %s and %s; keep one", what, source, name)
+			continue
+		case name == field:
+			*into = p.alertSecret(a.Name, field, mapping, at)
+		case name == field+"_file":
+			*into = p.secretFile(mapping, at, field, what)
+		}
+		source = name
 	}
+	return at
 }
 
 // checkAlert checks what belongs together.

@@ -1,16 +1,103 @@
 package config
 
 import (
-	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/keys"
+	"github.com/clusterd/clusterd/internal/config/options"
 	"github.com/clusterd/clusterd/internal/config/rewrite"
 	"github.com/clusterd/clusterd/internal/config/strict"
 )
+
+// deviceKeys are the keys of a fence device.
+var deviceKeys = slices.Concat(accessKeys, limitKeys, optionsKeys)
+
+// accessKeys say how a device is reached.
+var accessKeys = []key[fence.Device]{
+	{
+		Name:   "driver",
+		Effect: EffectNow,
+		Read: func(p *parser, d *fence.Device) func(*yaml.Node) {
+			return p.Choice(&d.Driver, "the driver of device "+d.Name, Drivers...)
+		},
+		Told:  func(d fence.Device) string { return d.Driver },
+		Shown: func(d fence.Device) string { return ", " + d.Driver },
+		Means: "`ipmi` and `redfish` (built in), `ipmitool` (the program), `agent` (any fence agent); [without " +
+			"power](fencing.md#without-a-power-switch): `scsi` (reservations), `watchdog`, `sbd` (messages on disks); see " +
+			"[fencing](fencing.md); `simulated` is a word kept for tests, no daemon has that driver",
+	},
+	{
+		Name:   "address",
+		Effect: EffectNow,
+		Read: func(p *parser, d *fence.Device) func(*yaml.Node) {
+			return p.address(&d.Address, "the address of device "+d.Name)
+		},
+		Told:  func(d fence.Device) string { return d.Address },
+		Shown: func(d fence.Device) string { return onlyIf(d.Address != "", " at %s", d.Address) },
+		Means: "host, or host:port, of the BMC; needed, except where an agent needs none",
+	},
+	{
+		Name:   "username",
+		Effect: EffectNow,
+		Read: func(p *parser, d *fence.Device) func(*yaml.Node) {
+			return p.Text(&d.Username, "the username of device "+d.Name)
+		},
+		Told:  func(d fence.Device) string { return d.Username },
+		Shown: func(d fence.Device) string { return onlyIf(d.Username != "", ", user %s", d.Username) },
+		Means: "the BMC account; `operator` is enough",
+	},
+	{
+		Name:   "password_credential",
+		Effect: EffectNow,
+		Read: func(p *parser, d *fence.Device) func(*yaml.Node) {
+			return p.Name(&d.Credential, "password_credential")
+		},
+		Told: func(d fence.Device) string { return d.Credential },
+		Shown: func(d fence.Device) string {
+			return onlyIf(d.Credential != "", ", password from credential %s", d.Credential)
+		},
+		Means: "in place of `password`: the name of a systemd credential, which each node's daemon reads at each use, " +
+			"so that the password stands in no log. Give it to every node's unit (`systemctl edit clusterd`, `[Service]`, " +
+			"`LoadCredential=bmc1:/etc/clusterd/bmc1`, or `LoadCredentialEncrypted=`) and restart the daemon",
+	},
+	{
+		// It is read, as its file is, once it is known where it comes from.
+		Name:   "password",
+		Beside: "username",
+		Effect: EffectNow,
+		Changed: func(old, new fence.Device) keys.Changes {
+			return changedUnseen("password", old.Password, new.Password)
+		},
+		Shown: func(d fence.Device) string { return onlyIf(d.Password != "", ", password %s", rewrite.Mask) },
+	},
+	{
+		Name:   "password_file",
+		Effect: EffectNow,
+		Means: "in place of `password`: a file that holds it on its only line, read where `clusterd config apply` runs. " +
+			"A relative path begins in the [folder of the document](#files-that-the-document-names)",
+	},
+}
+
+// optionsKeys are what a driver is told besides.
+var optionsKeys = []key[fence.Device]{
+	{
+		Name:   "options",
+		Effect: EffectNow,
+		Read: func(p *parser, d *fence.Device) func(*yaml.Node) {
+			return func(node *yaml.Node) { d.Options = p.options("device "+d.Name, node) }
+		},
+		Changed: changedOptions,
+		Shown: func(d fence.Device) string {
+			return onlyIf(len(d.Options) > 0, ", %s", optionsText(d.Options, d.Schema().Hides))
+		},
+		Means: "the driver's own settings. They are shown by `clusterd config show`; passwords do not belong here",
+	},
+}
 
 // device reads one fence device.
 func (p *parser) device(name string, key, value *yaml.Node) {
@@ -19,33 +106,21 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 	}
 	p.places.devices[name] = key
 	d := fence.Device{Name: name}
-	var password, passwordFile, credential, options *yaml.Node
 	p.places.deviceOptions[name] = value
 	what := "device " + name
-	known := strict.Fields{
-		"driver":        p.Choice(&d.Driver, "the driver of "+what, Drivers...),
-		"address":       p.address(&d.Address, "the address of "+what),
-		"username":      p.Text(&d.Username, "the username of "+what),
-		"password":      func(node *yaml.Node) { password = node },
-		"password_file": func(node *yaml.Node) { passwordFile = node },
-		"password_credential": func(node *yaml.Node) {
-			credential = node
-			p.Name(&d.Credential, "password_credential")(node)
-		},
-		"options": func(node *yaml.Node) { options, d.Options = node, p.options(what, node) },
-	}
-	maps.Copy(known, p.limits(&d.Limits, what))
-	p.Mapping(value, what, known)
-	p.unmaskOptions(name, options, d.Options)
+	p.Mapping(value, what, keys.Fields(deviceKeys, p, &d))
+	password, passwordFile := entry(value, "password"), entry(value, "password_file")
+	given := entry(value, "options")
+	p.unmaskOptions(name, given, d.Options)
 	if value.Kind == yaml.MappingNode {
 		p.needs(value, key, what, "driver", "give one of "+strict.List(Drivers))
 		if schema, known := fence.SchemaOf(d.Driver); !known || schema.Reached {
 			p.needs(value, key, what, "address", "give the host of its BMC, for example 10.0.0.101")
 		}
-		p.checkOptions(d, what, deviceNodes{key: key, options: options, password: password})
+		options.Check(&p.Reader, d, options.Places{Key: key, Options: given, Password: password})
 		p.checkNoPower(d, what, value)
 	}
-	switch {
+	switch credential := entry(value, "password_credential"); {
 	case credential != nil && (password != nil || passwordFile != nil):
 		p.Fault(credential, "%s has a password beside password_credential; keep one", what)
 	case password != nil && passwordFile != nil:
@@ -56,6 +131,12 @@ func (p *parser) device(name string, key, value *yaml.Node) {
 		d.Password = p.password(name, value, password)
 	}
 	p.document.Devices[name] = d
+}
+
+func changedDevice(old, new fence.Device) keys.Changes { return keys.Diff(deviceKeys, old, new) }
+
+func deviceText(name string, d fence.Device) string {
+	return "device " + name + keys.Show(deviceKeys, d, ", ")
 }
 
 // needs records a fault when a mapping lacks a key.

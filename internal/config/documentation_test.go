@@ -29,19 +29,6 @@ func TestTheDocumentationsExampleIsValid(t *testing.T) {
 	}
 }
 
-// TestTheDocumentationKnowsEveryKey finds keys that nobody can learn about.
-func TestTheDocumentationKnowsEveryKey(t *testing.T) {
-	text, err := os.ReadFile("../../docs/operators/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, k := range serviceKeys {
-		if !strings.Contains(string(text), "`"+k.name+"`") {
-			t.Errorf("the documentation does not tell of %s", k.name)
-		}
-	}
-}
-
 // TestTheDocumentationKnowsEveryOptionOfADriver holds the tables of the page about fencing to what
 // the drivers declare, in both directions.
 func TestTheDocumentationKnowsEveryOptionOfADriver(t *testing.T) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/config/keys"
 	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
@@ -25,22 +27,56 @@ const (
 	longestDrills  = 366 * 24 * time.Hour
 )
 
+// fencingKeys are the keys of what concerns all devices.
+var fencingKeys = []key[cluster.Fencing]{
+	{
+		Name:   "at_once",
+		Effect: EffectNow,
+		Read: func(p *parser, f *cluster.Fencing) func(*yaml.Node) {
+			return p.Number(&f.AtOnce, "at_once of fencing", 1, mostAtOnce)
+		},
+		Told:  func(f cluster.Fencing) string { return strconv.Itoa(f.AtOnce) },
+		Shown: func(f cluster.Fencing) string { return fmt.Sprintf(", at once %d", f.AtOnce) },
+		Means: "how many nodes may be fenced at the same time without an operator: 1 (the default) to 16. A node whose " +
+			"fencing is stuck does not count: once an attempt has ended without a proof, others have their turn",
+	},
+	{
+		Name:   "shots",
+		Effect: EffectNow,
+		Read: func(p *parser, f *cluster.Fencing) func(*yaml.Node) {
+			return p.Number(&f.Shots, "shots of fencing", 1, mostShots)
+		},
+		Told:  func(f cluster.Fencing) string { return strconv.Itoa(f.Shots) },
+		Shown: func(f cluster.Fencing) string { return fmt.Sprintf(", shots %d within %s", f.Shots, f.Window) },
+		Means: "how many nodes may be fenced within that time: 6 in 10m by default",
+	},
+	{
+		Name:   "drills",
+		Effect: EffectNow,
+		Read:   func(p *parser, _ *cluster.Fencing) func(*yaml.Node) { return p.drills },
+		Told:   func(f cluster.Fencing) string { return drillsText(f.Drills) },
+		Means: "a schedule of [drills](fencing.md#a-drill): `every` is how old the last drill of a node may become, " +
+			"`from` and `to` the time of the day (UTC) in which one may begin. Without it there are none but yours",
+	},
+	{
+		Name:   "window",
+		Beside: "shots",
+		Effect: EffectNow,
+		Read: func(p *parser, f *cluster.Fencing) func(*yaml.Node) {
+			return p.Duration(&f.Window, "window of fencing", shortestBrake, longestBrake)
+		},
+		Told:  func(f cluster.Fencing) string { return f.Window.String() },
+		Shown: keys.Unseen[cluster.Fencing],
+	},
+}
+
 // fencing reads the numbers of the brake.
 func (p *parser) fencing(value *yaml.Node) {
 	f := &p.document.Fencing
-	var shots *yaml.Node
-	p.Mapping(value, "fencing", strict.Fields{
-		"at_once": p.Number(&f.AtOnce, "at_once of fencing", 1, mostAtOnce),
-		"shots": func(node *yaml.Node) {
-			shots = node
-			p.Number(&f.Shots, "shots of fencing", 1, mostShots)(node)
-		},
-		"drills": p.drills,
-		"window": p.Duration(&f.Window, "window of fencing", shortestBrake, longestBrake),
-	})
+	p.Mapping(value, "fencing", keys.Fields(fencingKeys, p, f))
 	if with := f.WithDefaults(); with.Shots < with.AtOnce {
 		at := value
-		if shots != nil {
+		if shots := entry(value, "shots"); shots != nil {
 			at = shots
 		}
 		p.Fault(at, "fencing allows %d nodes at once and only %d shots in %s; raise shots", with.AtOnce, with.Shots,
@@ -48,26 +84,40 @@ func (p *parser) fencing(value *yaml.Node) {
 	}
 }
 
+// drillKeys are the keys of the schedule of drills, which the reference explains where it explains
+// drills. A change of any of them is told as one of drills.
+var drillKeys = []key[cluster.Drills]{
+	{
+		Name:   "every",
+		Effect: EffectNow,
+		Read: func(p *parser, d *cluster.Drills) func(*yaml.Node) {
+			return p.Duration(&d.Every, "every of drills", shortestDrills, longestDrills)
+		},
+	},
+	{
+		Name:   "from",
+		Effect: EffectNow,
+		Read: func(p *parser, d *cluster.Drills) func(*yaml.Node) {
+			return p.minuteOfDay(&d.From, "from of drills")
+		},
+	},
+	{
+		Name:   "to",
+		Effect: EffectNow,
+		Read: func(p *parser, d *cluster.Drills) func(*yaml.Node) {
+			return p.minuteOfDay(&d.To, "to of drills")
+		},
+	},
+}
+
 // drills reads the schedule of drills. Its hours are UTC: the leader, which keeps
 // them, may be anywhere.
 func (p *parser) drills(value *yaml.Node) {
-	d := &p.document.Fencing.Drills
-	var from, to bool
-	p.Mapping(value, "drills of fencing", strict.Fields{
-		"every": p.Duration(&d.Every, "every of drills", shortestDrills, longestDrills),
-		"from": func(node *yaml.Node) {
-			from = true
-			p.minuteOfDay(&d.From, "from of drills")(node)
-		},
-		"to": func(node *yaml.Node) {
-			to = true
-			p.minuteOfDay(&d.To, "to of drills")(node)
-		},
-	})
+	p.Mapping(value, "drills of fencing", keys.Fields(drillKeys, p, &p.document.Fencing.Drills))
 	if value.Kind == yaml.MappingNode {
 		p.needs(value, value, "drills of fencing", "every",
 			"say how old the last drill of a node may become, for example every: 720h")
-		if from != to {
+		if (entry(value, "from") == nil) != (entry(value, "to") == nil) {
 			p.Fault(value, "drills of fencing has only one of from and to; write both, or none for any time of the day")
 		}
 	}
@@ -85,13 +135,52 @@ func (p *parser) minuteOfDay(into *int, what string) func(*yaml.Node) {
 	}
 }
 
-// limits are the keys of a device that bound how it is used.
-func (p *parser) limits(into *fence.Limits, what string) strict.Fields {
-	return strict.Fields{
-		"at_once":  p.Number(&into.AtOnce, "at_once of "+what, 1, mostAtOnce),
-		"attempts": p.Number(&into.Attempts, "attempts of "+what, 1, mostAttempts),
-		"delay":    p.Duration(&into.Delay, "delay of "+what, time.Second, longestDelay),
+func drillsText(d cluster.Drills) string {
+	switch {
+	case d.Every == 0:
+		return "none"
+	case d.From == d.To:
+		return fmt.Sprintf("every %s", d.Every)
 	}
+	clock := func(minute int) string { return fmt.Sprintf("%02d:%02d", minute/60, minute%60) }
+	return fmt.Sprintf("every %s, from %s to %s UTC", d.Every, clock(d.From), clock(d.To))
+}
+
+// limitKeys are the keys of a device that bound how it is used. A change of any of them is told as
+// one of "limits".
+var limitKeys = []key[fence.Device]{
+	{
+		Name:   "at_once",
+		Says:   "limits",
+		Effect: EffectNow,
+		Read: func(p *parser, d *fence.Device) func(*yaml.Node) {
+			return p.Number(&d.Limits.AtOnce, "at_once of device "+d.Name, 1, mostAtOnce)
+		},
+		Told: func(d fence.Device) string { return limitsText(d.Limits) },
+		Shown: func(d fence.Device) string {
+			limits := limitsText(d.Limits)
+			return onlyIf(limits != "", ", %s", limits)
+		},
+		Means: "how many calls one node makes at the same time to the device's address; a switched outlet often takes " +
+			"one. A check gives way to a fence",
+	},
+	{
+		Name:   "attempts",
+		Effect: EffectNow,
+		Read: func(p *parser, d *fence.Device) func(*yaml.Node) {
+			return p.Number(&d.Limits.Attempts, "attempts of device "+d.Name, 1, mostAttempts)
+		},
+		Means: "how often one node tries the level in a row before another node is asked: 1 to 5, 2 by default. The " +
+			"smallest of a level counts",
+	},
+	{
+		Name:   "delay",
+		Effect: EffectNow,
+		Read: func(p *parser, d *fence.Device) func(*yaml.Node) {
+			return p.Duration(&d.Limits.Delay, "delay of device "+d.Name, time.Second, longestDelay)
+		},
+		Means: "waited out after the node was found lost, before it is decided to fence it; never after that",
+	},
 }
 
 // limitsText tells them, where there are any.
@@ -107,30 +196,4 @@ func limitsText(l fence.Limits) string {
 		text += fmt.Sprintf(" delay=%s", l.Delay)
 	}
 	return strings.TrimSpace(text)
-}
-
-func drillsText(d cluster.Drills) string {
-	switch {
-	case d.Every == 0:
-		return "none"
-	case d.From == d.To:
-		return fmt.Sprintf("every %s", d.Every)
-	}
-	clock := func(minute int) string { return fmt.Sprintf("%02d:%02d", minute/60, minute%60) }
-	return fmt.Sprintf("every %s, from %s to %s UTC", d.Every, clock(d.From), clock(d.To))
-}
-
-func fencingText(f cluster.Fencing) string {
-	f = f.WithDefaults()
-	return fmt.Sprintf("fencing, at once %d, shots %d within %s, drills %s", f.AtOnce, f.Shots, f.Window,
-		drillsText(f.Drills))
-}
-
-func changedFencing(old, new cluster.Fencing) changes {
-	old, new = old.WithDefaults(), new.WithDefaults()
-	var told changes
-	told = note(told, "at_once", old.AtOnce, new.AtOnce)
-	told = note(told, "shots", old.Shots, new.Shots)
-	told = note(told, "drills", drillsText(old.Drills), drillsText(new.Drills))
-	return note(told, "window", old.Window, new.Window)
 }

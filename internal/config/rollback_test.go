@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/config/rewrite"
 )
 
@@ -64,39 +63,5 @@ func TestSummary(t *testing.T) {
 	}
 	if long := Summary([]string{strings.Repeat("é", 500)}); len([]rune(long)) > longestSummary+3 {
 		t.Errorf("a summary of %d letters", len([]rune(long)))
-	}
-}
-
-// TestAChangeOfEachKeyOfAServiceIsTold: what can be written can be changed, and who changes it is
-// told so and what comes of it.
-func TestAChangeOfEachKeyOfAServiceIsTold(t *testing.T) {
-	values := map[string][2]string{
-		"domain": {"main", "other"}, "autostart": {"true", "false"}, "recovery": {"restart", "relocate"},
-		"max_restarts": {"1", "2"}, "restart_expire_time": {"1m", "2m"}, "start_timeout": {"1m", "2m"},
-		"stop_timeout": {"1m", "3m"}, "destroy_timeout": {"1m", "2m"}, "migrate_timeout": {"1m", "2m"},
-		"migration":    {"{bandwidth: 100}", "{bandwidth: 100, downtime: 1s, auto_converge: true}"},
-		"storage_only": {"false", "true"}, "probe": {"udp:10.0.0.9:7", "tcp:10.0.0.9:7"}, "exclusive": {"false", "true"},
-		"depend": {"[]", "[\"vm:b\"]"}, "together": {"[]", "[\"vm:b\"]"}, "apart": {"[]", "[\"vm:b\"]"},
-		"tier": {"1", "2"}, "priority": {"1", "2"}, "stop_failure": {"failed", "fence"},
-		"memory": {"512MiB", "1.5GiB"}, "vcpus": {"1", "2"}, "networks": {"[]", "[blue]"},
-	}
-	const head = "cluster: a\nnetworks: {blue: {vlan: 20}}\n" +
-		"nodes:\n  node1: {}\n  node2: {}\ndomains:\n  main: {members: [node1]}\n" +
-		"  other: {members: [node2]}\nservices:\n"
-	for _, k := range serviceKeys {
-		if values[k.name] == [2]string{} {
-			t.Errorf("%s is not tried", k.name)
-			continue
-		}
-		var documents [2]cluster.Document
-		for i, value := range values[k.name] {
-			text := head + vm("b", uuidB, "") + vm("a", uuidA, "") + "    " + k.name + ": " + value + "\n"
-			documents[i] = parse(t, []byte(text)).Document
-		}
-		told := Plan(documents[0], documents[1])
-		begins := "service vm:a: " + k.name + " changes"
-		if len(told) != 1 || told[0].Effect != k.effect || !strings.HasPrefix(told[0].Text, begins) {
-			t.Errorf("%s: %+v", k.name, told)
-		}
 	}
 }

@@ -1,13 +1,14 @@
 package config
 
 import (
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/config/keys"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/resources"
@@ -29,6 +30,102 @@ const (
 	ruleApart    = "apart"
 )
 
+// ruleKeys are the keys of rules between services.
+var ruleKeys = []key[resources.Spec]{
+	{
+		Name:    "exclusive",
+		Effect:  EffectNextStart,
+		Read:    func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.Boolean(&s.Exclusive, "exclusive") },
+		Told:    func(s resources.Spec) string { return strconv.FormatBool(s.Exclusive) },
+		Shown:   func(s resources.Spec) string { return onlyIf(s.Exclusive, "\n  exclusive") },
+		Default: "false",
+		Means:   "no other service runs on its node, and it is put only where nothing runs",
+	},
+	{
+		Name:   ruleDepend,
+		Effect: EffectNextStart,
+		Read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return func(node *yaml.Node) { p.depend(s, node) }
+		},
+		Told: func(s resources.Spec) string { return dependText(s.Depend) },
+		Shown: func(s resources.Spec) string {
+			return onlyIf(len(s.Depend) > 0, "\n  depends on %s", dependText(s.Depend))
+		},
+		Means: "a list of services that must be started before it. `\"vm:db\"` is hard: it is stopped when vm:db goes " +
+			"down and started after it again. `{service: \"vm:db\", mode: soft}` is soft: vm:db is required at its start only",
+	},
+	{
+		Name:   ruleTogether,
+		Effect: EffectNextStart,
+		Read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return p.companions(&s.Together, s.Name, ruleTogether)
+		},
+		Told: func(s resources.Spec) string { return strict.List(s.Together) },
+		Shown: func(s resources.Spec) string {
+			return onlyIf(len(s.Together) > 0, "\n  together with %s", strict.List(s.Together))
+		},
+		Means: "a list of services that run on the same node as it",
+	},
+	{
+		Name:   ruleApart,
+		Effect: EffectNextStart,
+		Read:   func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.companions(&s.Apart, s.Name, ruleApart) },
+		Told:   func(s resources.Spec) string { return strict.List(s.Apart) },
+		Shown: func(s resources.Spec) string {
+			return onlyIf(len(s.Apart) > 0, "\n  apart from %s", strict.List(s.Apart))
+		},
+		Means: "a list of services that never run on the same node as it",
+	},
+	{
+		Name:    "tier",
+		Effect:  EffectNow,
+		Read:    func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.Number(&s.Tier, "tier", 0, 9) },
+		Told:    func(s resources.Spec) string { return strconv.Itoa(s.Tier) },
+		Shown:   func(s resources.Spec) string { return onlyIf(s.Tier > 0, "\n  tier %d", s.Tier) },
+		Default: "0",
+		Means: "0 to 9: services of a tier start when all those of lower tiers are started, and answer their `probe` " +
+			"where they have one",
+	},
+	{
+		Name:    "priority",
+		Effect:  EffectNow,
+		Read:    func(p *parser, s *resources.Spec) func(*yaml.Node) { return p.Number(&s.Priority, "priority", 0, 1000) },
+		Told:    func(s resources.Spec) string { return strconv.Itoa(s.Priority) },
+		Shown:   func(s resources.Spec) string { return onlyIf(s.Priority > 0, "\n  priority %d", s.Priority) },
+		Default: "0",
+		Means:   "which starts first within a tier, lower numbers first",
+	},
+	{
+		Name:   "stop_failure",
+		Effect: EffectNow,
+		Read: func(p *parser, s *resources.Spec) func(*yaml.Node) {
+			return choiceOf(p, &s.StopFailure, "stop_failure", resources.LeaveFailed, resources.FenceNode)
+		},
+		Told:    func(s resources.Spec) string { return string(s.StopFailure) },
+		Default: "by kind",
+		Means: "what follows a stop that fails: `failed` (a person looks) or `fence` (its node is fenced, and it goes " +
+			"on elsewhere). Left out: a VM's node is fenced only when nothing else could ever tell whether it still runs; " +
+			"any other service is `failed`",
+	},
+}
+
+// dependencyKeys are those of a dependency that is written as a mapping. The row of depend explains
+// them, and a change is told as one of depend.
+var dependencyKeys = []key[resources.Dependency]{
+	{
+		Name:   "service",
+		Effect: EffectNextStart,
+		Read:   func(p *parser, d *resources.Dependency) func(*yaml.Node) { return p.Text(&d.Service, "service") },
+	},
+	{
+		Name:   "mode",
+		Effect: EffectNextStart,
+		Read: func(p *parser, d *resources.Dependency) func(*yaml.Node) {
+			return choiceOf(p, &d.Mode, "mode", resources.Hard, resources.Soft)
+		},
+	},
+}
+
 // companions reads a list of services.
 func (p *parser) companions(into *[]string, service, rule string) func(*yaml.Node) {
 	what := rule + " of service " + service
@@ -46,24 +143,20 @@ func (p *parser) depend(spec *resources.Spec, node *yaml.Node) {
 	what := "depend of service " + spec.Name
 	var names []string
 	p.Sequence(node, what, func(item *yaml.Node) {
-		at, name, mode := item, "", string(resources.Hard)
+		at, d := item, resources.Dependency{Mode: resources.Hard}
 		if item.Kind == yaml.MappingNode {
-			p.Mapping(item, "a dependency of service "+spec.Name, strict.Fields{
-				"service": func(value *yaml.Node) {
-					at = value
-					p.Text(&name, "service")(value)
-				},
-				"mode": p.Choice(&mode, "mode", string(resources.Hard), string(resources.Soft)),
-			})
-			if name == "" && at == item {
+			p.Mapping(item, "a dependency of service "+spec.Name, keys.Fields(dependencyKeys, p, &d))
+			if named := entry(item, "service"); named != nil {
+				at = named
+			} else {
 				p.Fault(item, "a dependency of service %s has no \"service\"; write {service: NAME, mode: soft}", spec.Name)
 			}
 		} else {
-			name, _ = p.Word(item, "a service in "+what)
+			d.Service, _ = p.Word(item, "a service in "+what)
 		}
-		if name != "" && p.mayName(at, spec.Name, name, ruleDepend, names) {
-			names = append(names, name)
-			spec.Depend = append(spec.Depend, resources.Dependency{Service: name, Mode: resources.DependMode(mode)})
+		if d.Service != "" && p.mayName(at, spec.Name, d.Service, ruleDepend, names) {
+			names = append(names, d.Service)
+			spec.Depend = append(spec.Depend, d)
 		}
 	})
 }
@@ -146,33 +239,6 @@ func (p *parser) checkTogether(u serviceUse, one, other resources.Spec) {
 	case slices.Contains(one.Apart, u.name) || slices.Contains(other.Apart, u.by):
 		p.Fault(u.at, "service %s shall run together with %s and apart from it", u.by, u.name)
 	}
-}
-
-// rulesText tells in words what is declared of a service in regard to others.
-func rulesText(r resources.Rules) string {
-	var texts []string
-	if r.Exclusive {
-		texts = append(texts, "exclusive")
-	}
-	if len(r.Depend) > 0 {
-		texts = append(texts, "depends on "+dependText(r.Depend))
-	}
-	if len(r.Together) > 0 {
-		texts = append(texts, "together with "+strict.List(r.Together))
-	}
-	if len(r.Apart) > 0 {
-		texts = append(texts, "apart from "+strict.List(r.Apart))
-	}
-	if r.Tier > 0 {
-		texts = append(texts, fmt.Sprintf("tier %d", r.Tier))
-	}
-	if r.Priority > 0 {
-		texts = append(texts, fmt.Sprintf("priority %d", r.Priority))
-	}
-	if r.StopFailure != "" {
-		texts = append(texts, "stop_failure "+string(r.StopFailure))
-	}
-	return strings.Join(texts, ", ")
 }
 
 func dependText(depend []resources.Dependency) string {

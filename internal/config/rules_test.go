@@ -40,7 +40,8 @@ func TestRulesBetweenServicesAreRead(t *testing.T) {
 		t.Errorf("start_at_once is %d", parsed.Document.StartAtOnce)
 	}
 	shown := Print(parsed.Document)
-	if !strings.Contains(shown, "depends on vm:db (hard), vm:web (soft), tier 2, priority 5, stop_failure fence") ||
+	if !strings.Contains(shown, "  depends on vm:db (hard), vm:web (soft)\n  tier 2\n  priority 5\n"+
+		"  stop_failure fence\n") ||
 		!strings.Contains(shown, "at most 4 services") {
 		t.Errorf("what it means is not told:\n%s", shown)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/config/keys"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/resources"
@@ -44,12 +45,8 @@ func (p *parser) sharedResource(name string, key, value *yaml.Node) {
 		return
 	}
 	r := resources.Resource{Name: name, Shared: true}
-	at := resourceNodes{self: value}
-	known := p.resourceFields(&r, &at)
-	p.Mapping(value, "resource "+name, strict.Fields{
-		"type": known["type"], "parameters": known["parameters"], "start_timeout": known["start_timeout"],
-		"stop_timeout": known["stop_timeout"], "status": known["status"],
-	})
+	p.Mapping(value, "resource "+name, keys.Fields(resourceKeys, p, &r))
+	at := nodesOf(value)
 	p.needType(&r, &at, key, "resource "+name)
 	p.unmaskParameters(r, at.parameters)
 	p.shared[name] = &shared{resource: r, key: key}
@@ -157,6 +154,11 @@ type resourceNodes struct {
 	self, kind, parameters, reference, name, children *yaml.Node
 }
 
+func nodesOf(resource *yaml.Node) resourceNodes {
+	return resourceNodes{self: resource, kind: entry(resource, "type"), parameters: entry(resource, "parameters"),
+		reference: entry(resource, "ref"), name: entry(resource, "name"), children: entry(resource, "resources")}
+}
+
 // resource reads one resource of a service, its own or a reference.
 func (p *parser) resource(item *yaml.Node, service string) (resources.Resource, treeNode, bool) {
 	var r resources.Resource
@@ -165,15 +167,8 @@ func (p *parser) resource(item *yaml.Node, service string) (resources.Resource, 
 		p.Fault(item, "a resource of %s must be a mapping, not %s", service, strict.KindOf(item))
 		return r, node, false
 	}
-	at := resourceNodes{self: item}
-	known := p.resourceFields(&r, &at)
-	known["ref"] = func(value *yaml.Node) { at.reference = value }
-	known["name"] = func(value *yaml.Node) {
-		at.name = value
-		p.Name(&r.Name, "name")(value)
-	}
-	known["resources"] = func(value *yaml.Node) { at.children = value }
-	p.Mapping(item, "a resource of "+service, known)
+	p.Mapping(item, "a resource of "+service, keys.Fields(resourceKeys, p, &r))
+	at := nodesOf(item)
 	ok := false
 	if at.reference != nil {
 		r, ok = p.refer(r, at, service)
@@ -255,32 +250,6 @@ func (p *parser) needType(r *resources.Resource, at *resourceNodes, where *yaml.
 	return false
 }
 
-// resourceFields are the keys that every resource may have.
-func (p *parser) resourceFields(r *resources.Resource, at *resourceNodes) strict.Fields {
-	var subtree string
-	return strict.Fields{
-		"type": func(value *yaml.Node) {
-			at.kind = value
-			p.Text(&r.Type, "type")(value)
-		},
-		"parameters": func(value *yaml.Node) {
-			at.parameters = value
-			r.Parameters = p.parameters(value)
-		},
-		"subtree": func(value *yaml.Node) {
-			p.Choice(&subtree, "subtree", string(resources.Independent), string(resources.NonCritical))(value)
-			r.Subtree = resources.Subtree(subtree)
-		},
-		"max_restarts":        p.Number(&r.MaxRestarts, "max_restarts", 0, 100),
-		"restart_expire_time": p.Duration(&r.RestartExpire, "restart_expire_time", 0, longestWindow),
-		"max_failures":        p.Number(&r.MaxFailures, "max_failures", 0, 100),
-		"failure_expire_time": p.Duration(&r.FailureExpire, "failure_expire_time", 0, longestWindow),
-		"start_timeout":       p.Duration(&r.StartTimeout, "start_timeout", time.Second, longestBudget),
-		"stop_timeout":        p.Duration(&r.StopTimeout, "stop_timeout", time.Second, longestBudget),
-		"status":              func(value *yaml.Node) { r.Checks = p.checks(value) },
-	}
-}
-
 // parameters reads what an agent is told. Numbers and truth values are taken as
 // they are written.
 func (p *parser) parameters(node *yaml.Node) map[string]string {
@@ -311,11 +280,7 @@ func (p *parser) checks(node *yaml.Node) []resources.ResourceCheck {
 	depths := map[int]bool{}
 	p.Sequence(node, "status", func(item *yaml.Node) {
 		c := resources.ResourceCheck{Interval: -1}
-		p.Mapping(item, "a status check", strict.Fields{
-			"depth":    p.Number(&c.Depth, "depth", 0, 1000),
-			"interval": p.Duration(&c.Interval, "interval", 0, longestBudget),
-			"timeout":  p.Duration(&c.Timeout, "timeout", time.Second, longestBudget),
-		})
+		p.Mapping(item, "a status check", keys.Fields(checkKeys, p, &c))
 		switch {
 		case c.Interval < 0:
 			p.Fault(item, "a status check has no interval; write for example interval: 30s, or 0s to switch this depth off")

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/config/keys"
 	"github.com/clusterd/clusterd/internal/config/strict"
 	"github.com/clusterd/clusterd/internal/nearest"
 	"github.com/clusterd/clusterd/resources"
@@ -53,6 +54,50 @@ func New(reader *strict.Reader) *Networks {
 	return &Networks{reader: reader, Declared: map[string]resources.Network{}, places: map[string]*yaml.Node{}}
 }
 
+// Keys are the keys of a network. A change of any of them is told as one of the whole network.
+var Keys = []keys.Key[*Networks, resources.Network]{
+	{
+		Name:   "vlan",
+		Says:   "it",
+		Effect: keys.Now,
+		Read: func(n *Networks, of *resources.Network) func(*yaml.Node) {
+			return n.reader.Number(&of.VLAN, "vlan of network "+of.Name, firstVLAN, lastVLAN)
+		},
+		Told:  Text,
+		Shown: func(of resources.Network) string { return ", " + Text(of) },
+		Means: "its number, 1 to 4094, which no other network has; needed",
+	},
+	{
+		Name:   "over",
+		Effect: keys.Now,
+		Read: func(n *Networks, of *resources.Network) func(*yaml.Node) {
+			return n.reader.Choice(&of.Over, "over of network "+of.Name, resources.OverVXLAN)
+		},
+		Default: "`vxlan`",
+		Means: "what carries it between hosts: `vxlan` (RFC 7348, UDP port 4789 between the nodes' addresses, VNI = " +
+			"`vlan`). **It is not encrypted**: let only the nodes use that port, as [the firewall table](security.md) says",
+	},
+	{
+		Name:    "bridge",
+		Effect:  keys.Now,
+		Read:    (*Networks).bridge,
+		Default: "`br-` and its name",
+		Means: "the bridge that it has on each host, which VMs name in their definitions (`<interface " +
+			"type=\"bridge\"><source bridge=\"br-blue\"/>`). At most 15 letters; not `lo`, `all`, `default`, `clusterd-new` " +
+			"or `clvx` and a number",
+	},
+	{
+		Name:   "mtu",
+		Effect: keys.Now,
+		Read: func(n *Networks, of *resources.Network) func(*yaml.Node) {
+			return n.reader.Number(&of.MTU, "mtu of network "+of.Name, leastMTU, mostMTU)
+		},
+		Default: "what fits",
+		Means: "the largest packet in bytes, 1280 or more. VXLAN needs 50 bytes of each packet of the way between the " +
+			"nodes (70 over IPv6). Hosts whose ways differ must be given one",
+	},
+}
+
 // Network reads one network.
 func (n *Networks) Network(name string, key, value *yaml.Node) {
 	if !n.reader.GoodName(key, "network", name) {
@@ -60,12 +105,7 @@ func (n *Networks) Network(name string, key, value *yaml.Node) {
 	}
 	network := resources.Network{Name: name, Over: resources.OverVXLAN}
 	what := "network " + name
-	n.reader.Mapping(value, what, strict.Fields{
-		"vlan":   n.reader.Number(&network.VLAN, "vlan of "+what, firstVLAN, lastVLAN),
-		"over":   n.reader.Choice(&network.Over, "over of "+what, resources.OverVXLAN),
-		"bridge": n.bridge(&network.Bridge, what),
-		"mtu":    n.reader.Number(&network.MTU, "mtu of "+what, leastMTU, mostMTU),
-	})
+	n.reader.Mapping(value, what, keys.Fields(Keys, n, &network))
 	if network.VLAN == 0 && value.Kind == yaml.MappingNode {
 		n.reader.Fault(key, "%s has no \"vlan\"; give it a number that no other network has, %d to %d", what, firstVLAN,
 			lastVLAN)
@@ -85,15 +125,16 @@ func (n *Networks) Network(name string, key, value *yaml.Node) {
 	n.Declared[name], n.places[name] = network, key
 }
 
-func (n *Networks) bridge(into *string, what string) func(*yaml.Node) {
+func (n *Networks) bridge(of *resources.Network) func(*yaml.Node) {
+	what := "bridge of network " + of.Name
 	return func(node *yaml.Node) {
-		name, ok := n.reader.Word(node, "bridge of "+what)
+		name, ok := n.reader.Word(node, what)
 		if ok && !interfaceName.MatchString(name) {
-			n.reader.Fault(node, "bridge of %s is %q; an interface has at most 15 letters: a-z, A-Z, 0-9, _, . and -, "+
+			n.reader.Fault(node, "%s is %q; an interface has at most 15 letters: a-z, A-Z, 0-9, _, . and -, "+
 				"the first one a letter", what, strict.Brief(name))
 			return
 		}
-		*into = name
+		of.Bridge = name
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/clusterd/clusterd/internal/config/keys"
 	"github.com/clusterd/clusterd/internal/config/strict"
 )
 
@@ -137,7 +138,7 @@ func Parse(path string, text []byte, hostName string) (Node, error) {
 	n := defaultNode(hostName)
 	if !strict.OnlyComments(string(text)) {
 		if top, ok := p.Load(text, largestNodeFile); ok {
-			p.Mapping(top, "the node's settings", p.nodeFields(&n))
+			p.Mapping(top, "the node's settings", keys.Fields(nodeKeys, &p, &n))
 		}
 	}
 	if n.Name == "" && len(p.Faults.List) == 0 {
@@ -167,45 +168,6 @@ func defaultNode(hostName string) Node {
 		HooksDir:         DefaultHooksDir,
 		HardwareUUIDFile: DefaultHardwareUUID,
 		LogLevel:         "info",
-	}
-}
-
-func (p *reading) nodeFields(n *Node) strict.Fields {
-	return strict.Fields{
-		"name":               p.Name(&n.Name, "node"),
-		"address":            p.host(&n.Address, "address"),
-		"addresses":          p.hosts(&n.Addresses, "addresses"),
-		"moved":              p.moved(&n.Moved),
-		"port":               p.Number(&n.Port, "port", 1, 65535),
-		"tunnel_port":        p.Number(&n.TunnelPort, "tunnel_port", 1, 65535),
-		"heartbeat_port":     p.Number(&n.HeartbeatPort, "heartbeat_port", 1, 65535),
-		"gossip_port":        p.Number(&n.GossipPort, "gossip_port", 1, 65535),
-		"data_dir":           p.path(&n.DataDir, "data_dir"),
-		"run_dir":            p.path(&n.RunDir, "run_dir"),
-		"socket_group":       p.Text(&n.SocketGroup, "socket_group"),
-		"socket_role":        p.Choice(&n.SocketRole, "socket_role", "viewer", "operator", "admin"),
-		"hypervisor":         p.Text(&n.Hypervisor, "hypervisor"),
-		"ocf_root":           p.path(&n.OCFRoot, "ocf_root"),
-		"libvirt_socket":     p.path(&n.LibvirtSocket, "libvirt_socket"),
-		"hooks_dir":          p.path(&n.HooksDir, "hooks_dir"),
-		"hardware_uuid_file": p.path(&n.HardwareUUIDFile, "hardware_uuid_file"),
-		"boot_id_file":       p.path(&n.BootIDFile, "boot_id_file"),
-		"definitions":        p.definitionPolicy(&n.Definitions),
-		"witness":            p.Boolean(&n.Witness, "witness"),
-		"metrics": func(node *yaml.Node) {
-			p.Mapping(node, "metrics", strict.Fields{"listen": p.endpoint(&n.Metrics, "the listen of metrics")})
-		},
-		"log_level": p.Choice(&n.LogLevel, "log_level", "debug", "info", "warn", "error"),
-		"simulate": func(node *yaml.Node) {
-			n.Simulate = &Simulate{}
-			p.Mapping(node, "simulate", strict.Fields{
-				"dir":    p.path(&n.Simulate.Dir, "the dir of simulate"),
-				"agents": p.Boolean(&n.Simulate.Agents, "the agents of simulate"),
-			})
-			if node.Kind == yaml.MappingNode && n.Simulate.Dir == "" {
-				p.Fault(node, "simulate has no dir; give the folder that all simulated nodes share")
-			}
-		},
 	}
 }
 

@@ -97,16 +97,3 @@ func TestLoadingWithoutAFileIsTheDefaults(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
-
-// TestTheDocumentationKnowsEverySetting finds keys of the file that nobody can learn about.
-func TestTheDocumentationKnowsEverySetting(t *testing.T) {
-	text, err := os.ReadFile("../../../docs/operators/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key := range (&reading{}).nodeFields(&Node{}) {
-		if !strings.Contains(string(text), "`"+key+"`") {
-			t.Errorf("the documentation does not tell of %s", key)
-		}
-	}
-}

@@ -373,7 +373,7 @@ var keys = []Mutant{
 	{
 		Name: "masks-are-taken-for-values", Law: "L7",
 		Broken: "a document that is shown and applied again loses its secrets",
-		Edits: []Edit{{"internal/config/masks.go",
+		Edits: []Edit{{"internal/config/secrets.go",
 			"\t\tif values[key.Value] != rewrite.Mask {", "\t\tif values[key.Value] != \"\" {"}},
 		Nets: first(tests("internal/config", "^TestSecretsOfParametersAndOptionsAreNeverShown$")),
 	},
