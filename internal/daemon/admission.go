@@ -37,7 +37,7 @@ func (d *Daemon) keepAdmitted(ctx context.Context) {
 			return
 		case known && mine != 0 && me.Incarnation == mine && me.State != cluster.NodeLooking &&
 			!root.Outlived(d.name, d.boot):
-			d.warnings.set("admission", "")
+			d.warnings.Set("admission", "")
 			select {
 			case <-ctx.Done():
 			case <-changed:
@@ -45,7 +45,7 @@ func (d *Daemon) keepAdmitted(ctx context.Context) {
 			continue
 		}
 		if err := d.admit(ctx); err != nil && ctx.Err() == nil {
-			if d.warnings.set("admission", err.Error()) {
+			if d.warnings.Set("admission", err.Error()) {
 				d.logger.Warn("this node is not admitted yet", "node", d.name, "why", err)
 			}
 			sleep.For(ctx, admissionPause)

@@ -71,13 +71,13 @@ type solitude struct {
 func (d *Daemon) keepAlone(ctx context.Context) {
 	s := &solitude{daemon: d, askedAt: -powerEvery}
 	if err := s.load(); err != nil {
-		d.warnings.set("two nodes", err.Error())
+		d.warnings.Set("two nodes", err.Error())
 		d.logger.Warn("what is written down for the two-node rule cannot be read; this node does not go on alone",
 			"error", err)
 	}
 	for sleep.For(ctx, s.pause()) {
 		if err := s.step(ctx); err != nil && ctx.Err() == nil {
-			if d.warnings.set("two nodes", err.Error()) {
+			if d.warnings.Set("two nodes", err.Error()) {
 				d.logger.Warn("going on alone", "error", err)
 			}
 		}
@@ -155,7 +155,7 @@ func (s *solitude) wasStopped() bool {
 }
 
 func (s *solitude) tell(why string) {
-	if s.daemon.warnings.set("two nodes", why) && why != "" {
+	if s.daemon.warnings.Set("two nodes", why) && why != "" {
 		s.daemon.logger.Debug("the two-node rule", "node", s.daemon.name, "waits", why)
 	}
 }

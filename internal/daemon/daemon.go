@@ -26,6 +26,7 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/internal/server"
+	"github.com/clusterd/clusterd/internal/warnings"
 	"github.com/clusterd/clusterd/internal/web"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/quorum/gossip"
@@ -132,7 +133,7 @@ type Daemon struct {
 	role        atomic.Pointer[role]
 	decided     atomic.Pointer[decided]
 	incarnation atomic.Uint64
-	warnings    warnings
+	warnings    warnings.Book
 	metrics     *metrics.Metrics
 	// knocks are who was refused at this node's door.
 	knocks   knocks.Book
@@ -200,7 +201,7 @@ func New(options Options) (*Daemon, error) {
 		return nil, err
 	}
 	d.replica = newReplica(d.fatal, d.box.wake)
-	if err := d.replica.steps.load(options.Folder); err != nil {
+	if err := d.replica.steps.Load(options.Folder); err != nil {
 		return nil, err
 	}
 	if d.keys, err = membership.OpenKeyBook(options.Folder, place.ID); err != nil {

@@ -87,7 +87,7 @@ func (d *Daemon) keepNudging(ctx context.Context) {
 func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bool {
 	mine, err := root.Digest()
 	if err != nil {
-		d.warnings.set("state", fmt.Sprintf("the State at index %d cannot be compared with that of others: %v",
+		d.warnings.Set("state", fmt.Sprintf("the State at index %d cannot be compared with that of others: %v",
 			root.Index, err))
 		return false
 	}
@@ -110,9 +110,9 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 	case verdict.told && !verdict.odd:
 		d.agrees()
 	case verdict.doubt == "" && !verdict.odd && !d.odd.Load():
-		d.warnings.set("state", "")
+		d.warnings.Set("state", "")
 	case verdict.doubt != "":
-		d.warnings.set("state", fmt.Sprintf("the State of %s at index %d is not that of %s, and it is not known which is "+
+		d.warnings.Set("state", fmt.Sprintf("the State of %s at index %d is not that of %s, and it is not known which is "+
 			"right, since no State is that of more than half of the voters: bring the other nodes up, and compare the logs",
 			d.name, root.Index, verdict.doubt))
 	case verdict.odd && len(othersWithoutLog(root, d.name)) > 0:
@@ -131,7 +131,7 @@ func (d *Daemon) compare(ctx context.Context, root *cluster.State, role role) bo
 // hand that over. What was begun goes on.
 func (d *Daemon) standBy(ctx context.Context, role role, why string) {
 	d.odd.Store(true)
-	d.warnings.set("state", why)
+	d.warnings.Set("state", why)
 	if role.leading {
 		d.handOverOdd(ctx)
 	}
@@ -148,7 +148,7 @@ func (d *Daemon) handOverOdd(ctx context.Context) {
 // agrees ends a stand-by: this node's State is right.
 func (d *Daemon) agrees() {
 	d.odd.Store(false)
-	d.warnings.set("state", "")
+	d.warnings.Set("state", "")
 }
 
 // stateOf is what another node of the same version says of its State; "" if it cannot tell.

@@ -118,8 +118,8 @@ func (d *Daemon) keepKeysOf(root *cluster.State) {
 		return
 	}
 	if err := d.keys.Take(root); err != nil {
-		d.warnings.set("keys", "the nodes' keys could not be written down: "+err.Error())
+		d.warnings.Set("keys", "the nodes' keys could not be written down: "+err.Error())
 		return
 	}
-	d.warnings.set("keys", "")
+	d.warnings.Set("keys", "")
 }

@@ -48,7 +48,7 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	}
 	findings = append(findings,
 		finding("certificate", severity, "valid until "+certificate.NotAfter.Format(time.RFC3339), next))
-	for _, text := range d.warnings.texts() {
+	for _, text := range d.warnings.Texts() {
 		findings = append(findings, finding("warning", "warning", text, ""))
 	}
 	if why := report.Unprotected(root, d.name); why != "" {

@@ -25,10 +25,10 @@ func (d *Daemon) keepManaged(ctx context.Context) {
 		uuids := managed(d.replica.Root())
 		if d.incarnation.Load() != 0 && (first || !slices.Equal(uuids, told)) {
 			if err := d.options.Managed(uuids); err != nil {
-				d.warnings.set("doorkeeper", "the list of managed VMs could not be written: "+err.Error())
+				d.warnings.Set("doorkeeper", "the list of managed VMs could not be written: "+err.Error())
 			} else {
 				first, told = false, uuids
-				d.warnings.set("doorkeeper", "")
+				d.warnings.Set("doorkeeper", "")
 			}
 		}
 		select {

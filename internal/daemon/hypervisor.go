@@ -116,10 +116,10 @@ func (d *Daemon) capacity() cluster.Capacity {
 	}
 	has, err := d.options.Capacity()
 	if err != nil {
-		d.warnings.set("capacity", "the memory of this host cannot be measured: "+err.Error())
+		d.warnings.Set("capacity", "the memory of this host cannot be measured: "+err.Error())
 		return cluster.Capacity{}
 	}
-	d.warnings.set("capacity", "")
+	d.warnings.Set("capacity", "")
 	return has
 }
 
@@ -132,7 +132,7 @@ func (d *Daemon) volumeChanged(h quorum.Health) {
 	if h.Writable {
 		why = h.Low
 	}
-	d.warnings.set("log volume", why)
+	d.warnings.Set("log volume", why)
 	volume := cluster.Volume{Why: message.Words(shortened(why, mostOfAVolume)), Failing: !h.Writable}
 	d.box.add(func(in *mind.Input) { in.Volume = &volume })
 }

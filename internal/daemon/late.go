@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"syscall"
 	"time"
@@ -50,21 +49,4 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 func comesLate(err error) bool {
 	var unresolved *net.DNSError
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.As(err, &unresolved)
-}
-
-// OnThisHost says what is wrong with the address of a node that is founded or joins: the
-// others would ask for it in vain.
-func OnThisHost(node nodefile.Node) error {
-	if node.Address == "" {
-		return nil
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(node.Address, "0"))
-	if err == nil {
-		return listener.Close()
-	}
-	if errors.Is(err, syscall.EADDRNOTAVAIL) {
-		return fmt.Errorf("this host does not have the address %s; correct address in %s, or bring the interface up",
-			node.Address, nodefile.Path)
-	}
-	return fmt.Errorf("the address %s cannot be used: %w", node.Address, err)
 }

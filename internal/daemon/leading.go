@@ -79,13 +79,13 @@ func (d *Daemon) yield(ctx context.Context, v quorum.Verdict) {
 		return
 	}
 	if !may {
-		if d.warnings.set("leadership", v.Node+" is reached by "+heir+" and not from here; leadership has moved twice "+
+		if d.warnings.Set("leadership", v.Node+" is reached by "+heir+" and not from here; leadership has moved twice "+
 			"within a minute and stays for now") {
 			d.logger.Warn("leadership stays although a voter reaches more nodes", "node", v.Node, "heir", heir)
 		}
 		return
 	}
-	d.warnings.set("leadership", "")
+	d.warnings.Set("leadership", "")
 	d.logger.Info("leadership is handed to a voter that reaches a node behind a broken link", "node", v.Node, "heir", heir)
 	ctx, cancel := context.WithTimeout(ctx, handOverLimit)
 	defer cancel()

@@ -164,7 +164,7 @@ func (d *Daemon) networkOptions() networks.Options {
 		Node: d.name, Driver: d.options.Networks, Root: func() *cluster.State { return d.replica.Root() },
 		Changed: func() <-chan struct{} { return d.replica.Changed() }, Admitted: d.admitted,
 		Own: func() string { return d.address }, Addresses: d.peers,
-		Warn: func(name, text string) { d.warnings.set(name, text) },
+		Warn: func(name, text string) { d.warnings.Set(name, text) },
 	}
 }
 
@@ -181,6 +181,6 @@ func (d *Daemon) guardOptions() hostguard.Options {
 		Node: d.name, Boot: d.boot, Logger: d.logger, Host: d.options.Guard, Agent: d.agent, Go: d.work.Go,
 		Root: func() *cluster.State { return d.replica.Root() }, Incarnation: d.incarnation.Load,
 		InTouch: func(ctx context.Context) error { return d.log.Verify(ctx) },
-		Warn:    func(subject, text string) { d.warnings.set(subject, text) }, Hear: d.box.add,
+		Warn:    func(subject, text string) { d.warnings.Set(subject, text) }, Hear: d.box.add,
 	}
 }

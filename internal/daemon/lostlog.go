@@ -161,7 +161,7 @@ func (d *Daemon) keepHeld(ctx context.Context) {
 		if err := d.book.keep(d.log.Held(), d.pulse.Heard(), d.recordedPeers()); err != nil {
 			why = fmt.Sprintf("cannot write down how far the log goes: %v", err)
 		}
-		d.warnings.set("log held", why)
+		d.warnings.Set("log held", why)
 	}
 }
 
@@ -247,7 +247,7 @@ func (d *Daemon) withoutLog(lost lostLog) error {
 	d.membership, d.book.lost = place, &lost
 	d.logger.Error("this node does not hold the log in which it acknowledged entries; it has no vote before it "+
 		"holds all of it again", "node", d.name, "why", lost.Why)
-	d.warnings.set("log",
+	d.warnings.Set("log",
 		fmt.Sprintf("%s; this node has no vote and waits for a leader that lets it in with a new log. If the "+
 			"others cannot agree without it, bring them up first; "+
 			"if they are gone for good, use `clusterd recover` on the node whose log goes furthest, or `clusterd "+
@@ -282,7 +282,7 @@ func (d *Daemon) letIn(by string) {
 		err = folder.Write(membership.LostFile, lost)
 	}
 	if err != nil {
-		d.warnings.set("log", err.Error())
+		d.warnings.Set("log", err.Error())
 		return
 	}
 	d.end(ErrAgain)
@@ -364,7 +364,7 @@ func (d *Daemon) forgetHeld() error {
 
 // holdsAgain forgets the loss once this node is admitted.
 func (d *Daemon) holdsAgain() error {
-	d.warnings.set("log", "")
+	d.warnings.Set("log", "")
 	d.book.letIn = false
 	return d.options.Folder.Remove(membership.LostFile)
 }

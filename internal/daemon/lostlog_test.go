@@ -84,11 +84,11 @@ func TestAVoterWithoutItsLogGivesNobodyItsVote(t *testing.T) {
 				t.Errorf("%s follows a leader that was elected by a voter without its log", name)
 			}
 		}
-		if !slices.ContainsFunc(s.current("node2").warnings.texts(), func(w string) bool {
+		if !slices.ContainsFunc(s.current("node2").warnings.Texts(), func(w string) bool {
 			return strings.Contains(w,
 				"clusterd recover")
 		}) {
-			t.Errorf("node2 does not say what to do: %v", s.current("node2").warnings.texts())
+			t.Errorf("node2 does not say what to do: %v", s.current("node2").warnings.Texts())
 		}
 		s.start("node1")
 		s.until("all vote again", s.allVote)
@@ -220,7 +220,7 @@ func TestAStateThatDiffersIsActedOnByNobody(t *testing.T) {
 		d.replica.state.Generation += 7
 		d.replica.publish()
 		s.until("it stands by", func() bool {
-			return strings.Contains(strings.Join(d.warnings.texts(), "\n"), "so it does nothing by it")
+			return strings.Contains(strings.Join(d.warnings.Texts(), "\n"), "so it does nothing by it")
 		})
 		if may, why := d.mayComeUp("5d2f7f6e-7a53-4f0f-9a07-3f9a26a4b3aa", operationPrepare); may ||
 			!strings.Contains(why, "not what the other nodes agreed upon") {

@@ -83,11 +83,11 @@ func (d *Daemon) linkPeers() {
 		seeds = append(seeds, membership.WithPort(address, d.options.Node.GossipPort))
 	}
 	d.homes.Set(hosts)
-	d.warnings.set("heartbeats", words(d.pulse.SetPeers(links)))
+	d.warnings.SetError("heartbeats", d.pulse.SetPeers(links))
 	d.gossipSeeds = seeds
 	if d.gossip != nil {
 		if err := d.gossip.SetSeeds(seeds); err != nil {
-			d.warnings.set("gossip", err.Error())
+			d.warnings.Set("gossip", err.Error())
 		}
 	}
 	d.tellForwarder(peers)
@@ -105,7 +105,7 @@ func (d *Daemon) tellForwarder(peers map[string]string) {
 	if err := d.options.Addresses.set(roster, peers); err != nil {
 		problem = "the forwarder was not told who is a member, and lets nobody new in: " + err.Error()
 	}
-	d.warnings.set("forwarder", problem)
+	d.warnings.Set("forwarder", problem)
 }
 
 // leaveIfRemoved stops the daemon of a node that was taken out of the cluster,

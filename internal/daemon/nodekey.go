@@ -77,7 +77,7 @@ func (d *Daemon) nodeKeyDue(root *cluster.State) bool {
 // What it waits for beside the State is a warning of this node.
 func (d *Daemon) followNodeKey(ctx context.Context) error {
 	if !d.nodeKeyDue(d.replica.Root()) {
-		d.warnings.set(nodeKeyTrouble, "")
+		d.warnings.Set(nodeKeyTrouble, "")
 		return nil
 	}
 	d.own.steps.enter()
@@ -91,11 +91,11 @@ func (d *Daemon) takeStep(ctx context.Context) error {
 	var held keyHeld
 	switch {
 	case errors.As(err, &held):
-		if d.warnings.set(nodeKeyTrouble, held.Error()) {
+		if d.warnings.Set(nodeKeyTrouble, held.Error()) {
 			d.logger.Warn("the way to a new key of this node is held up", "node", d.name, "why", held)
 		}
 	case err == nil:
-		d.warnings.set(nodeKeyTrouble, "")
+		d.warnings.Set(nodeKeyTrouble, "")
 	}
 	return err
 }

@@ -42,7 +42,7 @@ func expectHeld(t *testing.T, d *Daemon, err error, words string) {
 	if !errors.As(err, &held) || !strings.Contains(held.Error(), words) {
 		t.Errorf("the step says %v, and not that it is held up: %s", err, words)
 	}
-	if texts := d.warnings.texts(); !strings.Contains(strings.Join(texts, "\n"), words) {
+	if texts := d.warnings.Texts(); !strings.Contains(strings.Join(texts, "\n"), words) {
 		t.Errorf("the node warns of %q, and not of %q", texts, words)
 	}
 }
@@ -108,7 +108,7 @@ func TestANewKeyIsUsedOnlyWhenAllKnowIt(t *testing.T) {
 		if err := d.takeStep(context.Background()); err != nil || d.store.Identity().Key.Fingerprint() == old {
 			t.Errorf("with --anyway the new key is not used: %v", err)
 		}
-		if texts := d.warnings.texts(); strings.Contains(strings.Join(texts, "\n"), nodeKeyTrouble+":") {
+		if texts := d.warnings.Texts(); strings.Contains(strings.Join(texts, "\n"), nodeKeyTrouble+":") {
 			t.Errorf("it goes on, and warns of %q", texts)
 		}
 		goOn()

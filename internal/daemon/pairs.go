@@ -39,11 +39,3 @@ func (d *Daemon) keysOfPairs() map[string][]byte {
 	d.pairs = kept
 	return found
 }
-
-// words is what an error says; empty for none.
-func words(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}

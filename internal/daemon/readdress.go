@@ -41,7 +41,7 @@ func (d *Daemon) tellAddress(answer string) {
 			text += ". " + answer
 		}
 	}
-	if d.warnings.set("address", text) && text != "" {
+	if d.warnings.Set("address", text) && text != "" {
 		d.logger.Warn("this node has another address than the cluster records", "node", d.name, "recorded", recorded,
 			"address", d.address)
 	}

@@ -131,11 +131,11 @@ func (d *Daemon) keepRejoining(ctx context.Context) {
 	for sleep.For(ctx, rejoinEvery) {
 		kept, err := membership.ReadOptional[rejoin](d.options.Folder, membership.RejoinFile)
 		if err != nil {
-			d.warnings.set("rejoin", err.Error())
+			d.warnings.Set("rejoin", err.Error())
 			continue
 		}
 		if kept == nil {
-			d.warnings.set("rejoin", "") // what could not be read a while ago can be read now
+			d.warnings.Set("rejoin", "") // what could not be read a while ago can be read now
 		}
 		if d.role.Load().leader != "" {
 			d.tellAddress("")
@@ -145,12 +145,12 @@ func (d *Daemon) keepRejoining(ctx context.Context) {
 			d.askStanding(ctx, kept)
 		case d.book.letIn && d.admitted():
 			if err := d.holdsAgain(); err != nil {
-				d.warnings.set("log", err.Error())
+				d.warnings.Set("log", err.Error())
 			}
 		case kept != nil && d.admitted():
-			d.warnings.set("rejoin", "")
+			d.warnings.Set("rejoin", "")
 			if err := d.options.Folder.Remove(membership.RejoinFile); err != nil {
-				d.warnings.set("rejoin", err.Error())
+				d.warnings.Set("rejoin", err.Error())
 			}
 		}
 	}
@@ -193,7 +193,7 @@ func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
 			continue
 		}
 		if kept != nil && kept.Empty {
-			d.warnings.set("rejoin", fmt.Sprintf("%s lets this node in again", node))
+			d.warnings.Set("rejoin", fmt.Sprintf("%s lets this node in again", node))
 			return
 		}
 		if answer.Generation > d.replica.Root().Generation {
@@ -213,11 +213,11 @@ func (d *Daemon) leaveOldLog(by string, generation uint64) {
 	place := d.membership
 	place.Members, place.Founder = d.recordedPeers(), false
 	if err := folder.Write(membership.MembershipFile, place); err != nil {
-		d.warnings.set("rejoin", err.Error())
+		d.warnings.Set("rejoin", err.Error())
 		return
 	}
 	if err := folder.Write(membership.RejoinFile, rejoin{Generation: generation, By: by}); err != nil {
-		d.warnings.set("rejoin", err.Error())
+		d.warnings.Set("rejoin", err.Error())
 		return
 	}
 	d.end(ErrAgain)

@@ -127,7 +127,7 @@ func (d *Daemon) openGossip() {
 	opened, err := gossip.Open(gossip.Options{ID: d.name, Cluster: d.membership.ID, Listen: listen,
 		Keys: [][]byte{d.gossipKey}, Meta: []byte(d.address), Logger: d.logger})
 	if err != nil {
-		d.warnings.set("gossip", fmt.Sprintf("cannot gossip on %s: %v", listen, err))
+		d.warnings.Set("gossip", fmt.Sprintf("cannot gossip on %s: %v", listen, err))
 		return
 	}
 	d.gossip = opened

@@ -64,14 +64,14 @@ func (d *Daemon) openMetrics(ctx context.Context) error {
 	}
 	listener, err := metrics.Listen(address, d.metricsDoor(), d.logger)
 	if err != nil {
-		d.warnings.set("metrics", "metrics are not served: "+err.Error())
+		d.warnings.Set("metrics", "metrics are not served: "+err.Error())
 		d.logger.Warn("metrics are not served", "address", address, "error", err)
 		return nil
 	}
 	s := metrics.NewServer(d.metrics, d.mayMeasure, d.logger)
 	d.work.Go(func() {
 		if err := s.Serve(listener); ctx.Err() == nil && !errors.Is(err, http.ErrServerClosed) {
-			d.warnings.set("metrics", "metrics are served no longer: "+err.Error())
+			d.warnings.Set("metrics", "metrics are served no longer: "+err.Error())
 		}
 	})
 	d.onClose("metrics", s.Close)
@@ -356,7 +356,7 @@ func (d *Daemon) keepPage(ctx context.Context) {
 		Wanted: func() *cluster.Web { return d.replica.Root().Document.Web }, Host: d.pageHost(),
 		Certificate: d.pageCertificate,
 		Problem: func(text string) {
-			if d.warnings.set("page", text) && text != "" {
+			if d.warnings.Set("page", text) && text != "" {
 				d.logger.Warn("the page is not served", "node", d.name, "why", text)
 			}
 		},

@@ -50,7 +50,7 @@ func (d *Daemon) keepTiming() {
 		d.pulse.Retime(profile)
 		err = d.options.Folder.Write(timingFile, keptTiming{timing})
 	}
-	d.warnings.set("timing", words(err))
+	d.warnings.SetError("timing", err)
 	if err == nil {
 		d.timing = timing
 		d.logger.Info("log and heartbeats follow the document's timing", "timing", profile.Name)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -35,7 +36,7 @@ func openTrail(folder membership.Folder, node string) (*trail, error) {
 }
 
 func (d *Daemon) keepTrail(ctx context.Context) {
-	if err := d.tellSteps(); err != nil {
+	if err := d.replica.steps.Tell(d.keepStep); err != nil {
 		d.logger.Warn("the audit trail does not have who stepped over entries of the log", "error", err)
 	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -57,8 +58,15 @@ func (d *Daemon) keepTrail(ctx context.Context) {
 		if err != nil {
 			text = err.Error()
 		}
-		d.warnings.set("audit trail", text)
+		d.warnings.Set("audit trail", text)
 	})
+}
+
+// keepStep puts into the audit trail whose word it was to step over an entry on this node: the
+// timeline, which is the same everywhere, cannot tell. The word was typed while no daemon ran.
+func (d *Daemon) keepStep(step membership.Step) {
+	d.keep(audit.Entry{Who: step.By, From: "this host", Result: "ok", Act: fmt.Sprintf("step over log entry %d (%s), "+
+		"by clusterd recover at %s", step.Index, step.Name, step.At.Format(time.RFC3339))}, "")
 }
 
 // keep adds to the trail and to the log. What may be left out where there is too much of it comes

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -17,7 +16,7 @@ import (
 
 // warnDates tells once per node that its certificate's dates were forgiven.
 func (d *Daemon) warnDates(node, reason string) {
-	if d.warnings.set("certificate of "+node, reason) {
+	if d.warnings.Set("certificate of "+node, reason) {
 		d.logger.Warn("a known node's certificate dates were forgiven; check the clocks", "node", node, "why", reason)
 	}
 }
@@ -29,10 +28,10 @@ func (d *Daemon) keepIdentity(ctx context.Context) {
 		identity := d.store.Identity()
 		if pki.NeedsRenewal(identity.Certificate, time.Now()) {
 			if err := d.renew(); err != nil {
-				d.warnings.set("certificate", "this node's certificate could not be renewed: "+err.Error())
+				d.warnings.Set("certificate", "this node's certificate could not be renewed: "+err.Error())
 				d.logger.Warn("the certificate could not be renewed", "error", err)
 			} else {
-				d.warnings.set("certificate", "")
+				d.warnings.Set("certificate", "")
 			}
 		}
 		if !sleep.For(ctx, time.Minute) {
@@ -93,45 +92,6 @@ func (d *Daemon) hostsNamed(certificate *x509.Certificate) []string {
 		return membership.HostsOf(d.address) // its address has changed again and again
 	}
 	return hosts
-}
-
-// warnings are this node's own troubles, by subject.
-type warnings struct {
-	mu   sync.Mutex
-	list map[string]string
-}
-
-// maxWarnings bounds the list; one subject has one line.
-const maxWarnings = 64
-
-// set records or (with an empty text) clears a warning; it reports whether that
-// changed anything.
-func (w *warnings) set(subject, text string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.list == nil {
-		w.list = map[string]string{}
-	}
-	old, known := w.list[subject]
-	if text == "" {
-		delete(w.list, subject)
-		return known
-	}
-	if !known && len(w.list) >= maxWarnings {
-		return false
-	}
-	w.list[subject] = text
-	return old != text
-}
-
-func (w *warnings) texts() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var texts []string
-	for _, subject := range slices.Sorted(maps.Keys(w.list)) {
-		texts = append(texts, subject+": "+w.list[subject])
-	}
-	return texts
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -138,7 +138,7 @@ func (d *Daemon) renewDataKey(ctx context.Context) {
 	if err != nil && !errors.Is(err, quorum.ErrNotLeader) {
 		d.logger.Warn("the data key is due to be changed and was not", "why", why.String(), "error", err)
 	}
-	d.warnings.set("data key", words(err))
+	d.warnings.SetError("data key", err)
 }
 
 // gossipOverlap is how long what is encrypted with the key before is still read.
@@ -176,6 +176,6 @@ func (d *Daemon) keepGossip() {
 		d.gossipSince = time.Time{}
 	}
 	if err != nil {
-		d.warnings.set("gossip", err.Error())
+		d.warnings.Set("gossip", err.Error())
 	}
 }

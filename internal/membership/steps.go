@@ -1,4 +1,4 @@
-package daemon
+package membership
 
 import (
 	"crypto/sha256"
@@ -9,9 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/clusterd/clusterd/internal/audit"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
-	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -47,19 +45,20 @@ type Step struct {
 	At    time.Time `json:"at"`
 }
 
-// nameOfEntry names an entry's content, so that no other one is stepped over in its place.
-func nameOfEntry(data []byte) string {
+// NameOfEntry names an entry's content, so that no other one is stepped over in its place.
+func NameOfEntry(data []byte) string {
 	sum := sha256.Sum256(data)
 	return "sha256 " + hex.EncodeToString(sum[:8])
 }
 
-// steps are what the replica knows of them.
-type steps struct {
-	folder membership.Folder
+// Steps are what a daemon knows of them.
+type Steps struct {
+	folder Folder
 	list   []Step
 }
 
-func (s *steps) load(folder membership.Folder) error {
+// Load reads the list from a folder.
+func (s *Steps) Load(folder Folder) error {
 	s.folder = folder
 	err := folder.Read(stepsFile, &s.list)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -68,18 +67,19 @@ func (s *steps) load(folder membership.Folder) error {
 	return err
 }
 
-func (s *steps) over(entry quorum.Entry) bool {
+// Over reports whether an entry is stepped over.
+func (s *Steps) Over(entry quorum.Entry) bool {
 	for _, step := range s.list {
-		if step.Index == entry.Index && step.Name == nameOfEntry(entry.Data) {
+		if step.Index == entry.Index && step.Name == NameOfEntry(entry.Data) {
 			return true
 		}
 	}
 	return false
 }
 
-// met notes the entry that ends the daemon, and says what to do about it.
-func (s *steps) met(entry quorum.Entry, why error) string {
-	stuck := Stuck{Index: entry.Index, Name: nameOfEntry(entry.Data), Why: why.Error()}
+// Met notes the entry that ends the daemon, and says what to do about it.
+func (s *Steps) Met(entry quorum.Entry, why error) string {
+	stuck := Stuck{Index: entry.Index, Name: NameOfEntry(entry.Data), Why: why.Error()}
 	text := fmt.Sprintf("log entry %d (%s) cannot be applied: %s; where another member applied it, "+
 		"install that member's version here; where none can, see \"An entry that cannot be applied\" in recovery.md",
 		stuck.Index, stuck.Name, stuck.Why)
@@ -92,40 +92,37 @@ func (s *steps) met(entry quorum.Entry, why error) string {
 	return text
 }
 
-// tellSteps puts into the audit trail whose word it was to step over an entry on this node: the
-// timeline, which is the same everywhere, cannot tell. The word was typed while no daemon ran.
-func (d *Daemon) tellSteps() error {
-	steps := d.replica.steps
-	if steps.folder == "" || len(steps.list) == 0 {
+// Tell tells of each step once, over all starts of the daemon.
+func (s *Steps) Tell(tell func(Step)) error {
+	if s.folder == "" || len(s.list) == 0 {
 		return nil
 	}
-	told, err := membership.ReadOptional[int](steps.folder, stepsToldFile)
+	told, err := ReadOptional[int](s.folder, stepsToldFile)
 	if err != nil {
 		return err
 	}
 	from := 0
 	if told != nil {
-		from = max(0, min(*told, len(steps.list)))
+		from = max(0, min(*told, len(s.list)))
 	}
-	if from == len(steps.list) {
+	if from == len(s.list) {
 		return nil
 	}
-	for _, step := range steps.list[from:] {
-		d.keep(audit.Entry{Who: step.By, From: "this host", Result: "ok", Act: fmt.Sprintf("step over log entry %d (%s), "+
-			"by clusterd recover at %s", step.Index, step.Name, step.At.Format(time.RFC3339))}, "")
+	for _, step := range s.list[from:] {
+		tell(step)
 	}
-	return steps.folder.Write(stepsToldFile, len(steps.list))
+	return s.folder.Write(stepsToldFile, len(s.list))
 }
 
 // StuckAt is the entry at which this node's daemon stopped itself last; nil if there is none.
 func StuckAt(node nodefile.Node) (*Stuck, error) {
-	return membership.ReadOptional[Stuck](membership.Folder(node.DataDir), stuckFile)
+	return ReadOptional[Stuck](Folder(node.DataDir), stuckFile)
 }
 
 // StepOver lets this node's daemon step over an entry at its next start. On a node that has not
 // met the entry, its name tells which is meant.
 func StepOver(node nodefile.Node, index uint64, name, by string) (Step, error) {
-	folder := membership.Folder(node.DataDir)
+	folder := Folder(node.DataDir)
 	if _, err := folder.Membership(); err != nil {
 		return Step{}, err
 	}
@@ -145,7 +142,7 @@ func StepOver(node nodefile.Node, index uint64, name, by string) (Step, error) {
 	case !strings.HasPrefix(name, "sha256 "):
 		return Step{}, fmt.Errorf("%q is not the name of an entry; it begins with sha256", name)
 	}
-	known, err := membership.ReadOptional[[]Step](folder, stepsFile)
+	known, err := ReadOptional[[]Step](folder, stepsFile)
 	if err != nil {
 		return Step{}, err
 	}
