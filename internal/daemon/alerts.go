@@ -87,3 +87,12 @@ func (d *Daemon) noteTold(ctx context.Context, told cluster.Told) error {
 	}
 	return err
 }
+
+// tell sends an alert with its secrets open.
+func (d *Daemon) tell(ctx context.Context, alert cluster.Alert, m alerts.Message) error {
+	opened, err := d.vault.OpenAlert(alert)
+	if err != nil {
+		return err
+	}
+	return d.teller(ctx, opened, m)
+}

@@ -347,7 +347,7 @@ func (d *Daemon) poweredOff(ctx context.Context, levels [][]fence.Device) bool {
 	for _, level := range levels {
 		off := len(level) > 0
 		for _, device := range level {
-			driver, err := d.driverOf(device)
+			driver, err := d.vault.Driver(device)
 			off = off && err == nil && driver.Check(ctx, device).Power == fence.PowerOff
 		}
 		if off {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/internal/sleep"
@@ -128,23 +127,6 @@ func authorityDue(root *cluster.State, node string) bool {
 		return !next.Held[node]
 	}
 	return !next.Believed[node]
-}
-
-// rotateAuthority begins a rotation.
-func (d *Daemon) rotateAuthority(ctx context.Context, by, why string) error {
-	root := d.replica.Root()
-	key, err := d.dataKey(root)
-	if err != nil {
-		return err
-	}
-	ca, err := pki.NewCA(root.Cluster, root.ID, time.Now())
-	if err != nil {
-		return err
-	}
-	return d.proposed(ctx, cluster.RotateAuthority{
-		Certificate: string(ca.CertPEM), Key: key.Seal(membership.SealedAuthority, ca.KeyPEM), Epoch: root.Secrets.Epoch,
-		By: by, Why: why,
-	})
 }
 
 // proposed puts one command into the log; a refusal is told to whoever asked.

@@ -26,6 +26,7 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/internal/server"
+	"github.com/clusterd/clusterd/internal/vault"
 	"github.com/clusterd/clusterd/internal/warnings"
 	"github.com/clusterd/clusterd/internal/web"
 	"github.com/clusterd/clusterd/quorum"
@@ -85,7 +86,7 @@ type Daemon struct {
 	address    string
 	boot       string
 	hardware   string
-	vault      vault
+	vault      *vault.Vault
 	// gossip and its keys are keepLinks' own.
 	gossip      *gossip.Gossip
 	gossipKey   []byte
@@ -170,6 +171,7 @@ func New(options Options) (*Daemon, error) {
 	}
 	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: place,
 		agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
+	d.vault = d.newVault()
 	d.role.Store(&role{})
 	d.decided.Store(&decided{})
 	if options.Networks != nil {
@@ -210,7 +212,7 @@ func New(options Options) (*Daemon, error) {
 	d.strangers = newStrangerQueue(func(name string) bool { return d.replica.Root().Nodes.Has(name) })
 	d.keys.OnStranger(d.strangers.add)
 	if able, is := options.Agent.(agents.Revealing); is {
-		able.RevealBy(d.reveal)
+		able.RevealBy(d.vault.Reveal)
 	}
 	options.Addresses.hear(d.refusedMove)
 	d.tools = d.newServer()

@@ -93,17 +93,17 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, v
 	if err != nil {
 		return "", server.Faulty(err)
 	}
-	command, err := d.sealed(root, parsed)
+	command, err := d.vault.Seal(root, parsed)
 	if err != nil {
 		return "", err
 	}
 	command.By, command.Reason = by, "imported "+asked.Title+" from "+d.name
 	command.Summary = config.Summary(config.Diff(root.Document, command.Document))
-	applied, err := d.proposeDocument(ctx, command, parsed)
+	why, err := d.vault.ProposeDocument(ctx, command, parsed)
 	if err != nil {
 		return "", err
 	}
-	if why := applied.Refused[0]; !why.IsZero() {
+	if !why.IsZero() {
 		return "", server.Refuse(http.StatusConflict, "refused", "%s", why)
 	}
 	return name, nil

@@ -97,7 +97,7 @@ func reachable(address string) error {
 
 // signJoin makes the certificate of a machine that joins.
 func (d *Daemon) signJoin(root *cluster.State, asked api.JoinRequest) ([]byte, error) {
-	ca, err := d.authority(root)
+	ca, err := d.vault.Authority(root)
 	if err != nil {
 		return nil, err
 	}

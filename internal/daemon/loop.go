@@ -135,7 +135,7 @@ func (d *Daemon) leaderBeat(counts map[string]uint64, beats []clustermind.Beat) 
 // each use.
 func (d *Daemon) executorOptions() executor.Options {
 	return executor.Options{
-		Node: d.name, Logger: d.logger, Agent: d.agent, Do: d.do(), Driver: d.driverOf, Go: d.work.Go,
+		Node: d.name, Logger: d.logger, Agent: d.agent, Do: d.do(), Driver: d.vault.Driver, Go: d.work.Go,
 		Root:    func() *cluster.State { return d.replica.Root() },
 		Leading: func() bool { return d.role.Load().leading },
 		Beats:   func(node string) uint64 { return d.pulse.Heard()[node].Count },

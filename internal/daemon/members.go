@@ -51,7 +51,9 @@ func (d *Daemon) keepMembers(ctx context.Context) {
 	for {
 		changed := d.replica.Changed()
 		if d.role.Load().leading {
-			d.renewDataKey(ctx)
+			if d.begun.Load() {
+				d.vault.Renew(ctx)
+			}
 			if err := d.changeLogMembers(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, quorum.ErrNotLeader) {
 				d.logger.Info("the log's members were not changed", "error", err)
 			}

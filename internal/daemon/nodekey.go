@@ -204,7 +204,7 @@ func (d *Daemon) turnKey(ctx context.Context, root *cluster.State) error {
 		Node: d.name, Since: me.KeyTurn.Since, Fingerprint: own.Fingerprint(), Epoch: root.Secrets.Epoch,
 	}
 	if root.Secrets.Epoch != 0 {
-		data, err := d.dataKey(root)
+		data, err := d.vault.DataKey(root)
 		if err != nil {
 			return err
 		}

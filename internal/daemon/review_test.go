@@ -264,7 +264,7 @@ func TestAPlannedStopHandsTheLeadershipOver(t *testing.T) {
 func TestARenewedCertificateNamesTheSameHosts(t *testing.T) {
 	inBubble(t, func(s *site) {
 		d := s.members[s.followers()[0]].daemon
-		ca, err := d.authority(d.replica.Root())
+		ca, err := d.vault.Authority(d.replica.Root())
 		if err != nil {
 			t.Fatal(err)
 		}

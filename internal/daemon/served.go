@@ -158,17 +158,13 @@ func (s served) Seal(root *cluster.State, parsed config.Parsed) (cluster.Configu
 		return cluster.Configure{}, server.Refuse(http.StatusUnprocessableEntity, "forbidden_definition",
 			"%s; nothing was changed", why)
 	}
-	return s.sealed(root, parsed)
+	return s.vault.Seal(root, parsed)
 }
 
 // ProposeDocument implements server.Documents.
 func (s served) ProposeDocument(ctx context.Context, command cluster.Configure, parsed config.Parsed) (
 	message.Text, error) {
-	applied, err := s.proposeDocument(ctx, command, parsed)
-	if err != nil {
-		return message.Text{}, err
-	}
-	return applied.Refused[0], nil
+	return s.vault.ProposeDocument(ctx, command, parsed)
 }
 
 // Import implements server.Documents.
@@ -177,19 +173,19 @@ func (s served) Import(ctx context.Context, asked api.ImportRequest, by string) 
 }
 
 // Authority implements server.Keys.
-func (s served) Authority(root *cluster.State) (*pki.CA, error) { return s.authority(root) }
+func (s served) Authority(root *cluster.State) (*pki.CA, error) { return s.vault.Authority(root) }
 
 // DataKey implements server.Keys.
-func (s served) DataKey(root *cluster.State) (pki.DataKey, error) { return s.dataKey(root) }
+func (s served) DataKey(root *cluster.State) (pki.DataKey, error) { return s.vault.DataKey(root) }
 
 // Rekey implements server.Keys.
 func (s served) Rekey(ctx context.Context, by string, why message.Text) error {
-	return s.rekey(ctx, by, why)
+	return s.vault.Rekey(ctx, by, why)
 }
 
 // RotateAuthority implements server.Keys.
 func (s served) RotateAuthority(ctx context.Context, by, why string) error {
-	return s.rotateAuthority(ctx, by, why)
+	return s.vault.RotateAuthority(ctx, by, why)
 }
 
 // KeysLeft implements server.Keys.
@@ -383,5 +379,5 @@ func (d *Daemon) pageCertificate(declared cluster.Web) (*tls.Certificate, error)
 		addresses = append(addresses, host)
 	}
 	return pki.PageCertificate(string(d.options.Folder), d.name, addresses, time.Now(), d.store.Identity().Authority,
-		func() (*pki.CA, error) { return d.authority(d.replica.Root()) })
+		func() (*pki.CA, error) { return d.vault.Authority(d.replica.Root()) })
 }

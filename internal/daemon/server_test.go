@@ -308,11 +308,11 @@ func TestNoSecretIsShown(t *testing.T) {
 		s.token("node1")
 		root := s.members["node1"].daemon.replica.Root()
 		d := s.members["node1"].daemon
-		ca, err := d.authority(root)
+		ca, err := d.vault.Authority(root)
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := d.dataKey(root)
+		key, err := d.vault.DataKey(root)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,7 @@ func (d *Daemon) renew() error {
 
 // identityWith signs a certificate for one of this node's own keys.
 func (d *Daemon) identityWith(root *cluster.State, key *pki.NodeKey) (*pki.Identity, error) {
-	ca, err := d.authority(root)
+	ca, err := d.vault.Authority(root)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 func (s *site) stranger(t *testing.T, name string) *pki.Identity {
 	t.Helper()
 	d := s.members[s.leader()].daemon
-	ca, err := d.authority(d.replica.Root())
+	ca, err := d.vault.Authority(d.replica.Root())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ var entrances = []Mutant{
 	},
 	{
 		Name: "drivers-are-quoted-whole", Law: "L10", Broken: "the password that a BMC quotes is shown to whoever may look",
-		Edits: []Edit{{"internal/daemon/sealing.go", "{ return fence.HideIn(text, secrets...) }", "{ return text }"}},
+		Edits: []Edit{{"internal/vault/drivers.go", "{ return fence.HideIn(text, secrets...) }", "{ return text }"}},
 		Nets:  first(tests("internal/daemon", "^TestNoOutputShowsASecret$")),
 	},
 }

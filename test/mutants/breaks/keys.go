@@ -300,9 +300,9 @@ var keys = []Mutant{
 	{
 		Name: "alerts-without-their-credential", Law: "L10",
 		Broken: "an alert whose credential is missing is sent without its secret",
-		Edits: []Edit{{"internal/daemon/sealing.go", "\tif name != \"\" {\n\t\treturn credential(name)\n",
+		Edits: []Edit{{"internal/vault/reveal.go", "\tif name != \"\" {\n\t\treturn credential(name)\n",
 			"\tif name != \"\" {\n\t\tsecret, _ := credential(name)\n\t\treturn secret, nil\n"}},
-		Nets: first(tests("internal/daemon", "^TestACredentialIsReadWhereItIsUsed$")),
+		Nets: first(tests("internal/vault", "^TestACredentialIsReadWhereItIsUsed$")),
 	},
 	{
 		Name: "plain-secrets-in-the-log", Law: "L10", Broken: "a password enters every node's log as it is",

@@ -168,7 +168,8 @@ var admitted = []Mutant{
 	},
 	{
 		Name: "another-entry-is-stepped-over", Law: "L10", Broken: "an operator's step hits whatever is at that index",
-		Edits: []Edit{{"internal/membership/steps.go", "if step.Index == entry.Index && step.Name == NameOfEntry(entry.Data) {",
+		Edits: []Edit{{"internal/membership/steps.go",
+			"if step.Index == entry.Index && step.Name == NameOfEntry(entry.Data) {",
 			"if step.Index == entry.Index {"}},
 		Nets: first(tests("internal/daemon", "^TestAMemberStepsOverAnEntryThatNoneCanApply$")),
 	},
