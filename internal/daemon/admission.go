@@ -106,7 +106,7 @@ func (d *Daemon) comeUp(ctx context.Context) (uint64, error) {
 	applied, err := d.propose(ctx, cluster.NodeUp{
 		Node: d.name, Fingerprint: d.store.Identity().Self.Fingerprint, Boot: d.boot, Address: d.address,
 		Version: Version, MaxLevel: cluster.CurrentLevel, Session: d.session, Previous: &before.Incarnation,
-		Log: d.log.Held().Life, Capacity: d.capacity(),
+		Log: d.log.Held().Life, Capacity: d.ears.Has(),
 	})
 	if err == nil {
 		err = applied.Err()

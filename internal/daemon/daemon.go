@@ -14,17 +14,21 @@ import (
 	"github.com/clusterd/clusterd/agents/network"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/adoption"
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/ears"
 	"github.com/clusterd/clusterd/internal/executor"
+	"github.com/clusterd/clusterd/internal/fencing"
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
-	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
+	"github.com/clusterd/clusterd/internal/passage"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
+	"github.com/clusterd/clusterd/internal/register"
 	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/internal/vault"
 	"github.com/clusterd/clusterd/internal/warnings"
@@ -59,7 +63,7 @@ type Host struct {
 	// Doctor adds findings about this host.
 	Doctor func(ctx context.Context, root *cluster.State) []Finding
 	// Importer takes existing VMs in; nil where the hypervisor cannot.
-	Importer Importer
+	Importer adoption.Importer
 	// Managed is told the UUIDs of the managed VMs whenever they change, for the
 	// doorkeeper.
 	Managed func(uuids []string) error
@@ -124,10 +128,13 @@ type Daemon struct {
 	box      *mailbox
 	executor *executor.Executor
 	guard    *hostguard.Guard
+	fencing  *fencing.Desk
+	door     *passage.Door
+	ears     *ears.Ears
 	// networks are nil where this host makes none.
 	networks *networks.Host
 	plans    *recorder.Recorder
-	trail    *trail
+	register *register.Register
 	page     *web.Front
 	// tools is the tools' interface.
 	tools       *server.Server
@@ -136,9 +143,6 @@ type Daemon struct {
 	incarnation atomic.Uint64
 	warnings    warnings.Book
 	metrics     *metrics.Metrics
-	// knocks are who was refused at this node's door.
-	knocks   knocks.Book
-	arrivals arrivals
 	// odd: this node's State is not that of most voters, and it may not begin anew yet.
 	odd         atomic.Bool
 	hearing     hearing
@@ -171,54 +175,50 @@ func New(options Options) (*Daemon, error) {
 	}
 	d := &Daemon{options: options, name: options.Node.Name, logger: options.Logger, membership: place,
 		agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
-	d.vault = d.newVault()
 	d.role.Store(&role{})
 	d.decided.Store(&decided{})
-	if options.Networks != nil {
-		d.networks = networks.New(d.networkOptions())
-	}
-	d.executor = executor.New(d.executorOptions())
-	d.metrics = metrics.New(d.measured)
-	d.book, d.homes = &logBook{daemon: d}, homes.New(nil, d.logger)
-	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
-		Logger: d.logger})
-	if d.boot, err = membership.BootID(options.Node); err != nil {
-		return nil, err
-	}
-	d.guard = hostguard.New(d.guardOptions())
-	if d.hardware, err = membership.HardwareUUID(options.Node); err != nil {
-		return nil, err
-	}
-	if d.address, err = membership.Advertised(options.Node); err != nil {
-		return nil, err
-	}
-	if d.trail, err = openTrail(options.Folder, d.name); err != nil {
-		return nil, err
-	}
-	if err := openOwnKeys(string(options.Folder), &d.own); err != nil {
-		return nil, err
-	}
-	identity, err := pki.LoadIdentity(string(options.Folder))
-	if err != nil {
-		return nil, err
-	}
 	d.replica = newReplica(d.fatal, d.box.wake)
-	if err := d.replica.steps.Load(options.Folder); err != nil {
+	if err := d.readHost(); err != nil {
 		return nil, err
 	}
-	if d.keys, err = membership.OpenKeyBook(options.Folder, place.ID); err != nil {
+	if err := d.readFolder(); err != nil {
 		return nil, err
 	}
-	d.strangers = newStrangerQueue(func(name string) bool { return d.replica.Root().Nodes.Has(name) })
-	d.keys.OnStranger(d.strangers.add)
-	if able, is := options.Agent.(agents.Revealing); is {
-		able.RevealBy(d.vault.Reveal)
-	}
-	options.Addresses.hear(d.refusedMove)
-	d.tools = d.newServer()
-	d.page = d.newPage(d.tools.Handler())
-	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates, Authorities: d.authorities})
+	d.makeRooms()
 	return d, nil
+}
+
+// readHost reads what this machine is known by.
+func (d *Daemon) readHost() (err error) {
+	if d.boot, err = membership.BootID(d.options.Node); err != nil {
+		return err
+	}
+	if d.hardware, err = membership.HardwareUUID(d.options.Node); err != nil {
+		return err
+	}
+	d.address, err = membership.Advertised(d.options.Node)
+	return err
+}
+
+// readFolder reads what the data folder holds beside the log.
+func (d *Daemon) readFolder() (err error) {
+	folder := d.options.Folder
+	if d.register, err = register.Open(folder, d.name, d.logger, &d.warnings); err != nil {
+		return err
+	}
+	if err := openOwnKeys(string(folder), &d.own); err != nil {
+		return err
+	}
+	identity, err := pki.LoadIdentity(string(folder))
+	if err != nil {
+		return err
+	}
+	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates, Authorities: d.authorities})
+	if err := d.replica.steps.Load(folder); err != nil {
+		return err
+	}
+	d.keys, err = membership.OpenKeyBook(folder, d.membership.ID)
+	return err
 }
 
 // State is the newest State that this node has applied. It never changes.

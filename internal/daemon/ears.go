@@ -114,23 +114,3 @@ func answer(a quorum.Answer) cluster.Answer {
 	}
 	return cluster.Uncertain
 }
-
-// watchAgent hands what the hypervisor tells unasked to the mind, as hints: each
-// is looked at before it is believed.
-func (d *Daemon) watchAgent(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case o, open := <-d.agent.Changes():
-			if !open {
-				return
-			}
-			if name := d.replica.Root().ServiceOf(o.UUID); name != "" {
-				d.box.add(func(in *mind.Input) {
-					in.Changes = append(in.Changes, mind.Change{Service: name, Observation: o})
-				})
-			}
-		}
-	}
-}

@@ -20,7 +20,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 func (d *Daemon) facts(root *cluster.State, now time.Time) report.Facts {
 	role := d.role.Load()
 	f := report.Facts{Now: now, Cluster: d.membership.Cluster, ID: d.membership.ID, Local: d.name, Leader: role.leader,
-		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.Texts(), Knocks: d.knocks.Texts(now),
+		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.Texts(), Knocks: d.register.Knocks(now),
 		Voters: map[string]bool{}, Heard: map[string]bool{}, Moving: d.executor.Moving()}
 	if role.leading {
 		f.Notes = d.decided.Load().notes

@@ -60,7 +60,7 @@ func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 		return nil, fmt.Errorf("listen for the other nodes: %w", err)
 	}
 	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
-	d.mux.Refused, d.mux.Known = d.refusedPeer, d.homes.Has
+	d.mux.Refused, d.mux.Known = d.register.RefusedPeer, d.homes.Has
 	if links != nil {
 		d.mux.Known = func(netip.Addr) bool { return true } // its connections have no addresses
 	} else {

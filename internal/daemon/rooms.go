@@ -3,8 +3,21 @@ package daemon
 import (
 	"context"
 
+	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/internal/adoption"
+	"github.com/clusterd/clusterd/internal/alerts"
+	"github.com/clusterd/clusterd/internal/ears"
+	"github.com/clusterd/clusterd/internal/executor"
+	"github.com/clusterd/clusterd/internal/fencing"
+	"github.com/clusterd/clusterd/internal/homes"
+	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/metrics"
+	"github.com/clusterd/clusterd/internal/networks"
+	"github.com/clusterd/clusterd/internal/passage"
+	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/internal/vault"
 )
 
@@ -27,7 +40,149 @@ func (l ledger) Propose(ctx context.Context, commands ...cluster.Command) ([]mes
 // Verify returns once this node has applied what was committed before the call.
 func (l ledger) Verify(ctx context.Context) error { return l.daemon.log.Verify(ctx) }
 
+// Leader is the node that leads by what this node knows; empty where none is known.
+func (l ledger) Leader() string { return l.daemon.role.Load().leader }
+
+// Leading reports whether this node leads, and has applied what was committed before its term.
+func (l ledger) Leading() bool { return l.daemon.role.Load().leading }
+
+// makeRooms makes the rooms, none of which does anything by itself. What one is handed of another
+// is there before it.
+func (d *Daemon) makeRooms() {
+	d.vault = d.newVault()
+	if d.options.Networks != nil {
+		d.networks = networks.New(d.networkOptions())
+	}
+	d.executor = executor.New(d.executorOptions())
+	d.fencing = d.newDesk()
+	d.guard = hostguard.New(d.guardOptions())
+	d.door, d.ears = d.newDoor(), d.newEars()
+	d.metrics = metrics.New(d.measured)
+	d.book, d.homes = &logBook{daemon: d}, homes.New(nil, d.logger)
+	d.plans = recorder.New(recorder.Options{Folder: d.options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
+		Logger: d.logger})
+	d.strangers = newStrangerQueue(func(name string) bool { return d.replica.Root().Nodes.Has(name) })
+	d.keys.OnStranger(d.strangers.add)
+	if able, is := d.agent.(agents.Revealing); is {
+		able.RevealBy(d.vault.Reveal)
+	}
+	d.options.Addresses.hear(d.register.RefusedMove)
+	d.tools = d.newServer()
+	d.page = d.newPage(d.tools.Handler())
+}
+
 func (d *Daemon) newVault() *vault.Vault {
 	return vault.New(vault.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Own: d.recordedKey, Drivers: d.drivers,
 		Warnings: &d.warnings})
+}
+
+func (d *Daemon) newDesk() *fencing.Desk {
+	return fencing.New(fencing.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Drivers: d.drivers,
+		PowerOn: d.executor.PowerOn, Beats: func(node string) uint64 { return d.pulse.Heard()[node].Count }})
+}
+
+func (d *Daemon) newDoor() *passage.Door {
+	return passage.New(passage.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Agent: d.agent,
+		Policy: d.options.Node.Definitions, Incarnation: d.incarnation.Load, Admitted: d.admitted, Blind: d.blind,
+		InForce: d.guard.InForce, Managed: d.options.Managed, Warnings: &d.warnings})
+}
+
+// blind says why what this node knows does not tell which VMs may run here.
+func (d *Daemon) blind() string {
+	switch {
+	case d.book.lost != nil:
+		// What it does not know may be managed all the same: its State is empty, or too old.
+		return "clusterd on " + d.name + " holds no log and cannot tell which VMs are managed; see clustat"
+	case d.odd.Load():
+		return "what clusterd on " + d.name + " knows is not what the other nodes agreed upon; see clustat"
+	}
+	return ""
+}
+
+func (d *Daemon) newEars() *ears.Ears {
+	return ears.New(ears.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Agent: d.agent,
+		Capacity: d.options.Capacity, Hear: d.box.add, Go: d.work.Go, Warnings: &d.warnings})
+}
+
+// keepAlerts tells events to the alerts that are this node's.
+func (d *Daemon) keepAlerts(ctx context.Context) {
+	(&alerts.Keeper{Node: d.name, Logger: d.logger, Log: ledger{d}, Send: d.tell}).Run(ctx)
+}
+
+// teller makes one attempt to tell an alert; tests have their own.
+type teller func(ctx context.Context, alert cluster.Alert, m alerts.Message) error
+
+// tell sends an alert with its secrets open.
+func (d *Daemon) tell(ctx context.Context, alert cluster.Alert, m alerts.Message) error {
+	opened, err := d.vault.OpenAlert(alert)
+	if err != nil {
+		return err
+	}
+	return d.teller(ctx, opened, m)
+}
+
+// keepTrail keeps the audit trail, which has first who stepped over entries of the log.
+func (d *Daemon) keepTrail(ctx context.Context) {
+	if err := d.replica.steps.Tell(d.register.KeepStep); err != nil {
+		d.logger.Warn("the audit trail does not have who stepped over entries of the log", "error", err)
+	}
+	d.register.Run(ctx)
+}
+
+func (d *Daemon) adoption() *adoption.Desk {
+	return &adoption.Desk{Node: d.name, Log: ledger{d}, Documents: d.vault, Importer: d.options.Importer}
+}
+
+// executorOptions tie the executor to this daemon. What a daemon opens later is looked up at
+// each use.
+func (d *Daemon) executorOptions() executor.Options {
+	return executor.Options{
+		Node: d.name, Logger: d.logger, Agent: d.agent, Do: d.do(), Driver: d.vault.Driver, Go: d.work.Go,
+		Root:    func() *cluster.State { return d.replica.Root() },
+		Leading: func() bool { return d.role.Load().leading },
+		Beats:   func(node string) uint64 { return d.pulse.Heard()[node].Count },
+		Test:    func(ctx context.Context, node string) cluster.Verdict { return judged(d.pulse.Test(ctx, node)) },
+		InTouch: func(ctx context.Context) error { return d.log.Verify(ctx) },
+		Ended: func(result mind.DutyResult) {
+			d.box.add(func(in *mind.Input) { in.Results = append(in.Results, result) })
+		},
+		Checked: func(check cluster.CheckFrom) {
+			d.box.add(func(in *mind.Input) { in.Checks = append(in.Checks, check) })
+		},
+	}
+}
+
+// do carries an act out, the networks that it needs made before.
+func (d *Daemon) do() func(context.Context, agents.Act) agents.Result {
+	if d.networks == nil {
+		return d.agent.Do
+	}
+	return d.networks.Before(d.agent.Do)
+}
+
+// networkOptions tie the networks of this host to this daemon.
+func (d *Daemon) networkOptions() networks.Options {
+	return networks.Options{
+		Node: d.name, Driver: d.options.Networks, Root: func() *cluster.State { return d.replica.Root() },
+		Changed: func() <-chan struct{} { return d.replica.Changed() }, Admitted: d.admitted,
+		Own: func() string { return d.address }, Addresses: d.peers,
+		Warn: func(name, text string) { d.warnings.Set(name, text) },
+	}
+}
+
+// keepNetworks keeps the networks of guests in line with the State.
+func (d *Daemon) keepNetworks(ctx context.Context) {
+	if d.networks != nil {
+		d.networks.Run(ctx)
+	}
+}
+
+// guardOptions tie the guard of this host to this daemon.
+func (d *Daemon) guardOptions() hostguard.Options {
+	return hostguard.Options{
+		Node: d.name, Boot: d.boot, Logger: d.logger, Host: d.options.Guard, Agent: d.agent, Go: d.work.Go,
+		Root: func() *cluster.State { return d.replica.Root() }, Incarnation: d.incarnation.Load,
+		InTouch: func(ctx context.Context) error { return d.log.Verify(ctx) },
+		Warn:    func(subject, text string) { d.warnings.Set(subject, text) }, Hear: d.box.add,
+	}
 }

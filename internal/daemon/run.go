@@ -76,7 +76,7 @@ func (d *Daemon) openLog() error {
 		Unfit:         d.replica.unfit,
 		Cut:           func(why string) { d.loseLog(message.Words(why)) },
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
-		HealthChanged: d.volumeChanged,
+		HealthChanged: d.ears.VolumeChanged,
 	}
 	if options.DataDir != "" {
 		options.Life, options.Mark, options.Memory = d.book.kept.Mine.Life, d.book.mark, d.book
@@ -147,17 +147,17 @@ func (d *Daemon) loops() []part {
 		{"leadership", d.watchRole},
 		{"admission", d.keepAdmitted},
 
-		{"hints of the hypervisor", d.watchAgent},
-		{"answers of the hypervisor", d.keepAsking},
-		{"capacity of this host", d.keepMeasuring},
-		{"first answers of guests", d.probeGuests},
-		{"managed VMs for the doorkeeper", d.keepManaged},
+		{"hints of the hypervisor", d.ears.WatchAgent},
+		{"answers of the hypervisor", d.ears.KeepAsking},
+		{"capacity of this host", d.ears.KeepMeasuring},
+		{"first answers of guests", d.ears.ProbeGuests},
+		{"managed VMs for the doorkeeper", d.door.KeepManaged},
 
 		{"networks of guests", d.keepNetworks},
 
 		{"fence devices", d.executor.CheckDevices},
-		{"drills", d.keepDrills},
-		{"boots that were cut off", d.watchCut},
+		{"drills", d.fencing.KeepDrills},
+		{"boots that were cut off", d.fencing.WatchCut},
 		{"this host's watchdog", d.guard.KeepKeeper},
 		{"this host's keys on disks", d.guard.KeepKeys},
 		{"giving up when cut off", d.guard.KeepYield},

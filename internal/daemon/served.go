@@ -17,7 +17,6 @@ import (
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
-	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/metrics"
@@ -89,7 +88,7 @@ func (d *Daemon) metricsDoor() *tls.Config {
 		one.VerifyConnection = func(state tls.ConnectionState) error {
 			err := verify(state)
 			if err != nil {
-				d.refusedMonitor(hello.Conn.RemoteAddr().String(), err)
+				d.register.RefusedMonitor(hello.Conn.RemoteAddr().String(), err)
 			}
 			return err
 		}
@@ -108,7 +107,7 @@ func (d *Daemon) mayMeasure(r *http.Request) (holder string, err error) {
 		err = d.store.Admit(pki.ChannelLook, pki.Accepting, peer)
 	}
 	if err != nil {
-		d.refusedMonitor(r.RemoteAddr, err)
+		d.register.RefusedMonitor(r.RemoteAddr, err)
 	}
 	return peer.Fingerprint, err
 }
@@ -154,7 +153,7 @@ func (s served) Ask(ctx context.Context, node, address, method, path string, bod
 
 // Seal implements server.Documents.
 func (s served) Seal(root *cluster.State, parsed config.Parsed) (cluster.Configure, error) {
-	if why := s.forbiddenIn(parsed); why != "" {
+	if why := s.door.ForbiddenIn(parsed); why != "" {
 		return cluster.Configure{}, server.Refuse(http.StatusUnprocessableEntity, "forbidden_definition",
 			"%s; nothing was changed", why)
 	}
@@ -169,7 +168,7 @@ func (s served) ProposeDocument(ctx context.Context, command cluster.Configure, 
 
 // Import implements server.Documents.
 func (s served) Import(ctx context.Context, asked api.ImportRequest, by string) (api.Reply, error) {
-	return s.importVM(ctx, asked, by)
+	return s.adoption().Import(ctx, asked, by)
 }
 
 // Authority implements server.Keys.
@@ -190,7 +189,7 @@ func (s served) RotateAuthority(ctx context.Context, by, why string) error {
 
 // KeysLeft implements server.Keys.
 func (s served) KeysLeft(root *cluster.State, removed string) string {
-	return keysLeftBehind(root, s.drivers, storageHand(root, s.name, removed), removed)
+	return s.fencing.KeysLeft(root, removed)
 }
 
 // Admit implements server.Entrance.
@@ -205,7 +204,7 @@ func (s served) Join(ctx context.Context, root *cluster.State, asked api.JoinReq
 }
 
 // NoteGuess implements server.Entrance.
-func (s served) NoteGuess(from string) { s.knocks.Note(from, knocks.Token, time.Now()) }
+func (s served) NoteGuess(from string) { s.register.GuessedToken(from) }
 
 // Invite implements server.Entrance.
 func (s served) Invite(name string, role pki.Role, by server.Caller) (api.PageLink, error) {
@@ -238,15 +237,15 @@ func (s served) EndVisits(name string) api.PageLogoutReply {
 
 // Passable implements server.Entrance.
 func (s served) Passable(uuid, operation string) (may bool, why string) {
-	return s.mayComeUp(uuid, operation)
+	return s.door.Passable(uuid, operation)
 }
 
 // Keep implements server.Trail.
-func (s served) Keep(e api.AuditEntry, braked limits.Kind) { s.keep(e, braked) }
+func (s served) Keep(e api.AuditEntry, braked limits.Kind) { s.register.Keep(e, braked) }
 
 // Entries implements server.Trail.
 func (s served) Entries(after uint64, most int) (entries []api.AuditEntry, more bool, err error) {
-	return s.trail.Read(after, most)
+	return s.register.Read(after, most)
 }
 
 // Progress implements server.Host.
@@ -297,7 +296,7 @@ func (s served) forecast(ctx context.Context, act agents.Act) api.Foresight {
 
 // Fence implements server.Host.
 func (s served) Fence(ctx context.Context, n cluster.Member, asked api.FenceRequest, by string) error {
-	return s.fenceByHand(ctx, n, asked, by)
+	return s.fencing.ByHand(ctx, n, asked, by)
 }
 
 // LastChecks implements server.Host.
@@ -326,7 +325,7 @@ func (s served) ExamineOthers(ctx context.Context) []api.Finding { return s.exam
 // newPage makes the page, which nothing serves yet and which the tools' interface answers.
 func (d *Daemon) newPage(tools http.Handler) *web.Front {
 	return web.New(web.Options{
-		Node: d.name, Changed: func() <-chan struct{} { return d.replica.Changed() }, Keep: d.keep,
+		Node: d.name, Changed: func() <-chan struct{} { return d.replica.Changed() }, Keep: d.register.Keep,
 		Admit: func(channel pki.Channel, peer pki.Peer) error { return d.store.Admit(channel, pki.Accepting, peer) },
 		Others: func() map[string]string {
 			found, declared := map[string]string{}, d.replica.Root().Document.Web

@@ -195,14 +195,15 @@ var ports = []Mutant{
 	{
 		Name: "one-brake-for-all-refusals", Law: "L10",
 		Broken: "whoever knocks at the page hides what a stolen certificate is refused",
-		Edits: []Edit{{"internal/daemon/trail.go", "kind, person := string(braked)+\" refused\"",
+		Edits: []Edit{{"internal/register/register.go", "kind, person := string(braked)+\" refused\"",
 			"kind, person := \"refused\""}},
 		Nets: first(tests("internal/daemon", "^TestAFloodOfOneKindHidesNoOther$")),
 	},
 	{
 		Name: "robots-hide-administrators", Law: "L10", Broken: "a program that fails hides what administrators are refused",
-		Edits: []Edit{{"internal/daemon/trail.go", "\t\t\tperson = e.Who // a program", "\t\t\tperson = \"\" // a program"}},
-		Nets:  first(tests("internal/daemon", "^TestOneAdministratorsFailuresHideNoOthers$")),
+		Edits: []Edit{{"internal/register/register.go", "\t\t\tperson = e.Who // a program",
+			"\t\t\tperson = \"\" // a program"}},
+		Nets: first(tests("internal/daemon", "^TestOneAdministratorsFailuresHideNoOthers$")),
 	},
 	{
 		Name: "unknown-is-not-done", Law: "L10", Broken: "what an administrator may have done is a number in the trail",

@@ -320,9 +320,9 @@ var strangers = []Mutant{
 	},
 	{
 		Name: "policies-bind-nobody", Law: "L10", Broken: "the door lets in what the host's own policy forbids",
-		Edits: []Edit{{"internal/daemon/doorkeeper.go",
-			"\tif why := d.options.Node.Definitions.Refuses(text); why != \"\" {",
-			"\tif why := d.options.Node.Definitions.Refuses(text); why == \"-\" {"}},
+		Edits: []Edit{{"internal/passage/doorkeeper.go",
+			"\tif why := d.Policy.Refuses(text); why != \"\" {",
+			"\tif why := d.Policy.Refuses(text); why == \"-\" {"}},
 		Nets: first(tests("internal/daemon", "^TestANodesPolicyForbidsDefinitions$")),
 	},
 	{

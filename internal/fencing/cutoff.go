@@ -1,4 +1,4 @@
-package daemon
+package fencing
 
 import (
 	"context"
@@ -18,14 +18,14 @@ const (
 	surveyLimit = 25 * time.Second
 )
 
-// watchCut looks, on the leader, whether a boot that was cut off is registered
+// WatchCut looks, on the leader, whether a boot that was cut off is registered
 // again: nothing in the storage stops it. It is told loudly, and cut off again.
-func (d *Daemon) watchCut(ctx context.Context) {
+func (d *Desk) WatchCut(ctx context.Context) {
 	for sleep.For(ctx, cutPause) {
-		if !d.role.Load().leading {
+		if !d.Log.Leading() {
 			continue
 		}
-		root := d.replica.Root()
+		root := d.Log.Root()
 		for _, name := range root.Nodes.Keys() {
 			n, _ := root.Nodes.Get(name)
 			if n.Cut == nil || n.State != cluster.NodeCut || root.Fences.Has(name) {
@@ -40,8 +40,8 @@ func (d *Daemon) watchCut(ctx context.Context) {
 	}
 }
 
-func (d *Daemon) watchKeys(ctx context.Context, n cluster.Member, device fence.Device) {
-	storage, able := d.drivers[device.Driver].(fence.Registrar)
+func (d *Desk) watchKeys(ctx context.Context, n cluster.Member, device fence.Device) {
+	storage, able := d.Drivers[device.Driver].(fence.Registrar)
 	if !able {
 		return
 	}
@@ -55,14 +55,14 @@ func (d *Daemon) watchKeys(ctx context.Context, n cluster.Member, device fence.D
 		if !f.Read || !slices.Contains(f.Nodes, n.Name) {
 			continue
 		}
-		again := d.drivers[device.Driver].Fence(ctx, fence.Request{
-			Act: fmt.Sprintf("%d.%d", d.replica.Root().Generation, n.Cut.Index), Device: device,
+		again := d.Drivers[device.Driver].Fence(ctx, fence.Request{
+			Act: fmt.Sprintf("%d.%d", d.Log.Root().Generation, n.Cut.Index), Device: device,
 			Target:      fence.Target{Node: n.Name, HardwareUUID: n.HardwareUUID, Boot: n.Cut.Boot},
 			StillWanted: func() error { return d.stillCut(ctx, n) }, SignOfLife: func() bool { return false },
 		})
-		d.logger.Error("a node that was cut off is registered again", "node", n.Name, "disk", f.Device, "cut off again",
+		d.Logger.Error("a node that was cut off is registered again", "node", n.Name, "disk", f.Device, "cut off again",
 			again.Outcome == fence.Confirmed)
-		_, _ = d.propose(ctx, cluster.KeyBack{Node: n.Name, Boot: n.Cut.Boot, Disk: f.Device, By: d.name,
+		_, _ = d.Log.Propose(ctx, cluster.KeyBack{Node: n.Name, Boot: n.Cut.Boot, Disk: f.Device, By: d.Node,
 			Again: again.Outcome == fence.Confirmed})
 		return
 	}
@@ -70,11 +70,11 @@ func (d *Daemon) watchKeys(ctx context.Context, n cluster.Member, device fence.D
 
 // stillCut asks the whole cluster whether that boot is still the one to be kept
 // out: its next one registers rightly.
-func (d *Daemon) stillCut(ctx context.Context, n cluster.Member) error {
-	if err := d.log.Verify(ctx); err != nil {
+func (d *Desk) stillCut(ctx context.Context, n cluster.Member) error {
+	if err := d.Log.Verify(ctx); err != nil {
 		return err
 	}
-	now, _ := d.replica.Root().Nodes.Get(n.Name)
+	now, _ := d.Log.Root().Nodes.Get(n.Name)
 	if now.Cut == nil || now.State != cluster.NodeCut || now.Cut.Boot != n.Cut.Boot {
 		return fmt.Errorf("boot %.8s of %s is no longer to be kept out", n.Cut.Boot, n.Name)
 	}
@@ -84,21 +84,21 @@ func (d *Daemon) stillCut(ctx context.Context, n cluster.Member) error {
 // drillsEvery is how often the schedule of drills is looked at.
 const drillsEvery = time.Minute
 
-// keepDrills begins, on the leader, the drills that the document asks for. That
+// KeepDrills begins, on the leader, the drills that the document asks for. That
 // the clock is read here and not in the log is why it is not the mind's.
-func (d *Daemon) keepDrills(ctx context.Context) {
+func (d *Desk) KeepDrills(ctx context.Context) {
 	for sleep.For(ctx, drillsEvery) {
-		if !d.role.Load().leading {
+		if !d.Log.Leading() {
 			continue
 		}
-		due, found := rules.DueDrill(d.replica.Root(), time.Now())
+		due, found := rules.DueDrill(d.Log.Root(), time.Now())
 		if !found {
 			continue
 		}
-		if applied, err := d.propose(ctx, due); err != nil {
-			d.logger.Warn("a drill by schedule did not begin", "node", due.Node, "error", err)
-		} else if why := applied.Refused[0]; !why.IsZero() {
-			d.logger.Info("a drill by schedule waits", "node", due.Node, "why", why)
+		if refused, err := d.Log.Propose(ctx, due); err != nil {
+			d.Logger.Warn("a drill by schedule did not begin", "node", due.Node, "error", err)
+		} else if why := refused[0]; !why.IsZero() {
+			d.Logger.Info("a drill by schedule waits", "node", due.Node, "why", why)
 		}
 	}
 }

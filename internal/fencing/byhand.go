@@ -1,4 +1,4 @@
-package daemon
+package fencing
 
 import (
 	"context"
@@ -18,13 +18,13 @@ import (
 // it is off is taken.
 const listenFor = 2 * time.Second
 
-// fenceByHand cuts or gives a node power, or takes a person's word that it is off.
-func (d *Daemon) fenceByHand(ctx context.Context, n cluster.Member, asked api.FenceRequest, by string) error {
+// ByHand cuts or gives a node power, or takes a person's word that it is off.
+func (d *Desk) ByHand(ctx context.Context, n cluster.Member, asked api.FenceRequest, by string) error {
 	switch asked.Op {
 	case api.FenceOff, api.FenceReboot:
 		return d.proposedAll(ctx, d.intentFor(n, asked, by))
 	case api.FenceOn:
-		return d.powerOn(ctx, n)
+		return d.givePower(ctx, n)
 	case api.FenceConfirm:
 		return d.confirmFence(ctx, n, asked, by)
 	}
@@ -33,11 +33,11 @@ func (d *Daemon) fenceByHand(ctx context.Context, n cluster.Member, asked api.Fe
 
 // intentFor is a fence intent by hand. The log has it before anything is sent;
 // the attempts follow from it.
-func (d *Daemon) intentFor(n cluster.Member, asked api.FenceRequest, by string) cluster.BeginFence {
-	fencer := d.role.Load().leader
+func (d *Desk) intentFor(n cluster.Member, asked api.FenceRequest, by string) cluster.BeginFence {
+	fencer := d.Log.Leader()
 	if fencer == n.Name {
-		for _, name := range sortedNames(d.peers()) {
-			if other, _ := d.replica.Root().Nodes.Get(name); name != n.Name && other.Reachable() {
+		for _, other := range d.Log.Root().Nodes.Rows() {
+			if name := other.Name; name != d.Node && name != n.Name && other.Reachable() {
 				fencer = name
 			}
 		}
@@ -46,10 +46,10 @@ func (d *Daemon) intentFor(n cluster.Member, asked api.FenceRequest, by string) 
 		By: by, Override: true, Reboot: asked.Op == api.FenceReboot}
 }
 
-// powerOn asks every device of a node's first level for power. Best effort:
+// givePower asks every device of a node's first level for power. Best effort:
 // nothing depends on it, and the node's new boot reports whether it worked.
-func (d *Daemon) powerOn(ctx context.Context, n cluster.Member) error {
-	root := d.replica.Root()
+func (d *Desk) givePower(ctx context.Context, n cluster.Member) error {
+	root := d.Log.Root()
 	levels := root.Document.Nodes[n.Name].Fence
 	if n.Reachable() || root.Fences.Has(n.Name) || len(levels) == 0 {
 		return server.Refuse(http.StatusConflict, "refused",
@@ -59,7 +59,7 @@ func (d *Daemon) powerOn(ctx context.Context, n cluster.Member) error {
 	for _, name := range levels[0].Devices {
 		devices = append(devices, root.Document.Devices[name])
 	}
-	if result := d.executor.PowerOn(ctx, devices); result.Outcome != fence.Confirmed {
+	if result := d.PowerOn(ctx, devices); result.Outcome != fence.Confirmed {
 		return server.Refuse(http.StatusConflict, "refused", "%s was not given power: %s", n.Name,
 			strings.Join(result.Evidence, "; "))
 	}
@@ -68,21 +68,21 @@ func (d *Daemon) powerOn(ctx context.Context, n cluster.Member) error {
 
 // confirmFence opens the intent where none is open, listens for the node once
 // more, and takes the operator's word.
-func (d *Daemon) confirmFence(ctx context.Context, n cluster.Member, asked api.FenceRequest, by string) error {
+func (d *Desk) confirmFence(ctx context.Context, n cluster.Member, asked api.FenceRequest, by string) error {
 	if n.State == cluster.NodeFenced {
 		return server.Refuse(http.StatusConflict, "refused",
 			"%s is confirmed off already (%s); nothing was changed", n.Name, n.Why)
 	}
-	before := d.pulse.Heard()[n.Name].Count
+	before := d.Beats(n.Name)
 	if !sleep.For(ctx, listenFor) {
 		return ctx.Err()
 	}
-	if n.Name == d.name || d.pulse.Heard()[n.Name].Count != before {
+	if n.Name == d.Node || d.Beats(n.Name) != before {
 		return server.Refuse(http.StatusConflict, "refused",
 			"%s is heard right now: a machine that shows life is not off; nothing was changed", n.Name)
 	}
 	word := cluster.ConfirmFence{Node: n.Name, Boot: n.Boot, By: by, Why: asked.Reason}
-	root := d.replica.Root()
+	root := d.Log.Root()
 	if root.Fences.Has(n.Name) {
 		return d.proposedAll(ctx, word)
 	}
@@ -97,12 +97,12 @@ func (d *Daemon) confirmFence(ctx context.Context, n cluster.Member, asked api.F
 }
 
 // proposedAll puts commands into the log; the first refusal of them is told to the caller.
-func (d *Daemon) proposedAll(ctx context.Context, commands ...cluster.Command) error {
-	applied, err := d.propose(ctx, commands...)
+func (d *Desk) proposedAll(ctx context.Context, commands ...cluster.Command) error {
+	refused, err := d.Log.Propose(ctx, commands...)
 	if err != nil {
 		return err
 	}
-	for _, why := range applied.Refused {
+	for _, why := range refused {
 		if !why.IsZero() {
 			return server.Refuse(http.StatusConflict, "refused", "%s", why)
 		}

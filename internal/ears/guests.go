@@ -1,10 +1,9 @@
-package daemon
+package ears
 
 import (
 	"context"
 	"maps"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,44 +11,6 @@ import (
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/resources"
 )
-
-// keepManaged tells the doorkeeper which VMs are managed.
-func (d *Daemon) keepManaged(ctx context.Context) {
-	if d.options.Managed == nil {
-		return
-	}
-	var told []string
-	first := true
-	for {
-		changed := d.replica.Changed()
-		uuids := managed(d.replica.Root())
-		if d.incarnation.Load() != 0 && (first || !slices.Equal(uuids, told)) {
-			if err := d.options.Managed(uuids); err != nil {
-				d.warnings.Set("doorkeeper", "the list of managed VMs could not be written: "+err.Error())
-			} else {
-				first, told = false, uuids
-				d.warnings.Set("doorkeeper", "")
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		case <-time.After(5 * time.Second):
-		}
-	}
-}
-
-func managed(root *cluster.State) []string {
-	var uuids []string
-	for _, name := range root.Services.Keys() {
-		service, _ := root.Services.Get(name)
-		uuids = append(uuids, strings.ToLower(service.Spec.UUID))
-	}
-	uuids = append(uuids, root.Tombstones.Keys()...)
-	slices.Sort(uuids)
-	return uuids
-}
 
 const (
 	// probeFor bounds how long a guest is waited for, probeEvery how often it is asked.
@@ -59,27 +20,27 @@ const (
 	probesAtOnce = 64
 )
 
-// probeGuests tells when a guest first answers after its start. It tells the
+// ProbeGuests tells when a guest first answers after its start. It tells the
 // story; it never decides anything.
-func (d *Daemon) probeGuests(ctx context.Context) {
+func (e *Ears) ProbeGuests(ctx context.Context) {
 	seen := map[string]uint64{}
 	slots := make(chan struct{}, probesAtOnce)
 	for {
-		changed := d.replica.Changed()
-		root := d.replica.Root()
+		changed := e.Log.Changed()
+		root := e.Log.Root()
 		maps.DeleteFunc(seen, func(name string, _ uint64) bool { return !root.Services.Has(name) })
 		for _, name := range root.Services.Keys() {
 			service, _ := root.Services.Get(name)
-			if service.State != resources.Started || service.Owner != d.name || service.Spec.Probe == "" ||
+			if service.State != resources.Started || service.Owner != e.Node || service.Spec.Probe == "" ||
 				seen[name] == service.Since {
 				continue
 			}
 			seen[name] = service.Since
 			select {
 			case slots <- struct{}{}:
-				d.work.Go(func() {
+				e.Go(func() {
 					defer func() { <-slots }()
-					d.probe(ctx, service)
+					e.probe(ctx, service)
 				})
 			default:
 			}
@@ -92,7 +53,7 @@ func (d *Daemon) probeGuests(ctx context.Context) {
 	}
 }
 
-func (d *Daemon) probe(ctx context.Context, service cluster.Service) {
+func (e *Ears) probe(ctx context.Context, service cluster.Service) {
 	ctx, cancel := context.WithTimeout(ctx, probeFor)
 	defer cancel()
 	network, address, found := strings.Cut(service.Spec.Probe, ":")
@@ -103,13 +64,13 @@ func (d *Daemon) probe(ctx context.Context, service cluster.Service) {
 		if !sleep.For(ctx, probeEvery) {
 			return
 		}
-		if now, known := d.replica.Root().Services.Get(service.Spec.Name); !known || now.Owner != d.name ||
+		if now, known := e.Log.Root().Services.Get(service.Spec.Name); !known || now.Owner != e.Node ||
 			now.Since != service.Since {
 			return
 		}
 	}
-	if _, err := d.propose(ctx, cluster.Probed{Service: service.Spec.Name, Node: d.name, At: time.Now()}); err != nil {
-		d.logger.Debug("the guest's answer was not recorded", "service", service.Spec.Name, "error", err)
+	if _, err := e.Log.Propose(ctx, cluster.Probed{Service: service.Spec.Name, Node: e.Node, At: time.Now()}); err != nil {
+		e.Logger.Debug("the guest's answer was not recorded", "service", service.Spec.Name, "error", err)
 	}
 }
 

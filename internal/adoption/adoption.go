@@ -1,9 +1,12 @@
-package daemon
+// Package adoption takes VMs in that this host runs already: into the document first, then out of
+// the hypervisor's own persistent definitions, so that only the cluster starts them.
+package adoption
 
 import (
 	"context"
 	"net/http"
 
+	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
 	"github.com/clusterd/clusterd/internal/config/rewrite"
@@ -30,6 +33,29 @@ type Imported struct {
 	ForgetsTPM bool
 }
 
+// Log is the replicated log, and the State that follows from it.
+type Log interface {
+	Root() *cluster.State
+	// Verify returns once this node has applied what was committed before the call.
+	Verify(ctx context.Context) error
+}
+
+// Documents are what becomes of a cluster document.
+type Documents interface {
+	// Seal makes of a document the command that brings it into force, with its secrets sealed.
+	Seal(root *cluster.State, parsed config.Parsed) (cluster.Configure, error)
+	// ProposeDocument puts it into the log, and returns why it was refused.
+	ProposeDocument(ctx context.Context, command cluster.Configure, parsed config.Parsed) (message.Text, error)
+}
+
+// Desk takes VMs of this host in. Importer is nil where the hypervisor cannot.
+type Desk struct {
+	Node      string
+	Log       Log
+	Documents Documents
+	Importer  Importer
+}
+
 // mayCome says why a VM is not taken in as it is.
 func (vm Imported) mayCome(title, node string) error {
 	if !vm.ForgetsTPM {
@@ -40,35 +66,35 @@ func (vm Imported) mayCome(title, node string) error {
 		"then: `virsh shutdown %s`", title, node, title)
 }
 
-// importVM adds an existing VM to the document and then removes libvirt's
+// Import adds an existing VM to the document and then removes libvirt's
 // persistent copy, so that only the cluster starts it. The guest is not
 // touched: the inventory finds it running and takes it in.
-func (d *Daemon) importVM(ctx context.Context, asked api.ImportRequest, by string) (api.Reply, error) {
-	if d.options.Importer == nil {
-		return api.Reply{}, server.Refuse(http.StatusConflict, "refused", "%s has no hypervisor to import from", d.name)
+func (d *Desk) Import(ctx context.Context, asked api.ImportRequest, by string) (api.Reply, error) {
+	if d.Importer == nil {
+		return api.Reply{}, server.Refuse(http.StatusConflict, "refused", "%s has no hypervisor to import from", d.Node)
 	}
-	vm, err := d.options.Importer.Dump(ctx, asked.Title)
-	if name := "vm:" + asked.Title; err != nil && d.replica.Root().Services.Has(name) {
+	vm, err := d.Importer.Dump(ctx, asked.Title)
+	if name := "vm:" + asked.Title; err != nil && d.Log.Root().Services.Has(name) {
 		return api.Reply{}, server.Refuse(http.StatusConflict, "refused",
 			"%s is managed already; see clustat -s %s", name, name)
 	}
 	if err != nil {
-		return api.Reply{}, server.Refuse(http.StatusNotFound, "unknown_vm", "%s: %v", d.name, err)
+		return api.Reply{}, server.Refuse(http.StatusNotFound, "unknown_vm", "%s: %v", d.Node, err)
 	}
-	if err := vm.mayCome(asked.Title, d.name); err != nil {
+	if err := vm.mayCome(asked.Title, d.Node); err != nil {
 		return api.Reply{}, err
 	}
 	name, err := d.declareImported(ctx, asked, vm, by)
 	if err != nil {
 		return api.Reply{}, err
 	}
-	if err := d.options.Importer.Unpersist(ctx, vm.UUID); err != nil {
+	if err := d.Importer.Unpersist(ctx, vm.UUID); err != nil {
 		return api.Reply{}, server.Refuse(http.StatusConflict, "refused",
 			"%s is in the document, but its persistent definition on %s could not be removed: %v; remove it with `virsh "+
-				"undefine --keep-nvram --keep-tpm %s`", name, d.name, err, asked.Title)
+				"undefine --keep-nvram --keep-tpm %s`", name, d.Node, err, asked.Title)
 	}
 	warnings := resources.Spec{Bonds: domainxml.BondsOf(vm.Definition)}.BondWarnings()
-	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.name,
+	reply := api.Reply{ID: asked.ID, Done: true, Text: "Success", Owner: d.Node,
 		Why: message.ImportedRunning.With(name, warnings)}
 	if !vm.Running {
 		reply.Owner, reply.Why = "", message.ImportedOff.With(name, warnings)
@@ -76,11 +102,11 @@ func (d *Daemon) importVM(ctx context.Context, asked api.ImportRequest, by strin
 	return reply, nil
 }
 
-func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, vm Imported, by string) (string, error) {
-	if err := d.log.Verify(ctx); err != nil {
+func (d *Desk) declareImported(ctx context.Context, asked api.ImportRequest, vm Imported, by string) (string, error) {
+	if err := d.Log.Verify(ctx); err != nil {
 		return "", err
 	}
-	root := d.replica.Root()
+	root := d.Log.Root()
 	name := "vm:" + asked.Title
 	if root.Services.Has(name) {
 		return name, nil // an import that was cut short is finished
@@ -93,13 +119,13 @@ func (d *Daemon) declareImported(ctx context.Context, asked api.ImportRequest, v
 	if err != nil {
 		return "", server.Faulty(err)
 	}
-	command, err := d.vault.Seal(root, parsed)
+	command, err := d.Documents.Seal(root, parsed)
 	if err != nil {
 		return "", err
 	}
-	command.By, command.Reason = by, "imported "+asked.Title+" from "+d.name
+	command.By, command.Reason = by, "imported "+asked.Title+" from "+d.Node
 	command.Summary = config.Summary(config.Diff(root.Document, command.Document))
-	why, err := d.vault.ProposeDocument(ctx, command, parsed)
+	why, err := d.Documents.ProposeDocument(ctx, command, parsed)
 	if err != nil {
 		return "", err
 	}

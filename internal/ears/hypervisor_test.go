@@ -1,4 +1,4 @@
-package daemon
+package ears
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package daemon
+package ears
 
 import (
 	"context"
@@ -25,14 +25,14 @@ const (
 // is longer.
 const mostOfAnError = 300
 
-// keepAsking asks the hypervisor, and tells the mind of each change.
-func (d *Daemon) keepAsking(ctx context.Context) {
-	agent, able := d.agent.(agents.Answering)
+// KeepAsking asks the hypervisor, and tells the mind of each change.
+func (e *Ears) KeepAsking(ctx context.Context) {
+	agent, able := e.Agent.(agents.Answering)
 	if !able {
 		return
 	}
 	probe := hypervisorProbe{ask: agent.Answers, clock: hostClock, tell: func(why string) {
-		d.box.add(func(in *mind.Input) { in.Hypervisor = &why })
+		e.Hear(func(in *mind.Input) { in.Hypervisor = &why })
 	}}
 	probe.run(ctx)
 }
@@ -97,42 +97,42 @@ func shortened(text string, most int) string {
 // takes a processor out of use or sets huge pages aside.
 const capacityEvery = time.Minute
 
-// keepMeasuring tells the mind what this host has.
-func (d *Daemon) keepMeasuring(ctx context.Context) {
-	if d.options.Capacity == nil {
+// KeepMeasuring tells the mind what this host has.
+func (e *Ears) KeepMeasuring(ctx context.Context) {
+	if e.Capacity == nil {
 		return
 	}
 	for sleep.For(ctx, capacityEvery) {
-		if has := d.capacity(); has.Known() {
-			d.box.add(func(in *mind.Input) { in.Capacity = &has })
+		if has := e.Has(); has.Known() {
+			e.Hear(func(in *mind.Input) { in.Capacity = &has })
 		}
 	}
 }
 
-// capacity is what this host has; zero where it cannot be said, which warns.
-func (d *Daemon) capacity() cluster.Capacity {
-	if d.options.Capacity == nil {
+// Has is what this host has; zero where it cannot be said, which warns.
+func (e *Ears) Has() cluster.Capacity {
+	if e.Capacity == nil {
 		return cluster.Capacity{}
 	}
-	has, err := d.options.Capacity()
+	has, err := e.Capacity()
 	if err != nil {
-		d.warnings.Set("capacity", "the memory of this host cannot be measured: "+err.Error())
+		e.Warnings.Set("capacity", "the memory of this host cannot be measured: "+err.Error())
 		return cluster.Capacity{}
 	}
-	d.warnings.Set("capacity", "")
+	e.Warnings.Set("capacity", "")
 	return has
 }
 
 // mostOfAVolume bounds what is said of a volume in the log.
 const mostOfAVolume = 400
 
-// volumeChanged hears how the volume of the data folder is.
-func (d *Daemon) volumeChanged(h quorum.Health) {
+// VolumeChanged hears how the volume of the data folder is.
+func (e *Ears) VolumeChanged(h quorum.Health) {
 	why := h.Reason
 	if h.Writable {
 		why = h.Low
 	}
-	d.warnings.Set("log volume", why)
+	e.Warnings.Set("log volume", why)
 	volume := cluster.Volume{Why: message.Words(shortened(why, mostOfAVolume)), Failing: !h.Writable}
-	d.box.add(func(in *mind.Input) { in.Volume = &volume })
+	e.Hear(func(in *mind.Input) { in.Volume = &volume })
 }

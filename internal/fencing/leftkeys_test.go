@@ -1,4 +1,4 @@
-package daemon
+package fencing
 
 import (
 	"testing"
@@ -8,12 +8,15 @@ import (
 	"github.com/clusterd/clusterd/fence/scsi"
 )
 
+// board is a driver that registers nothing.
+type board struct{ fence.Driver }
+
 func TestTheKeysOfARemovedNodeAreTold(t *testing.T) {
 	root := &cluster.State{}
 	for _, n := range []cluster.Member{{Name: "node1", Witness: true}, {Name: "node2"}, {Name: "node3"}} {
 		root.Nodes.Set(n.Name, n)
 	}
-	drivers := map[string]fence.Driver{fence.DriverIPMI: bmc{}, fence.DriverStorage: scsi.New(scsi.Options{
+	drivers := map[string]fence.Driver{fence.DriverIPMI: board{}, fence.DriverStorage: scsi.New(scsi.Options{
 		Cluster: "one", Node: "node2", Nodes: root.Nodes.Keys, Helper: []string{"none"}})}
 	if by := storageHand(root, "node3", "node4"); by != "node3" {
 		t.Errorf("%s is to type it, though node3 was asked and is registered", by)

@@ -1,7 +1,9 @@
-package daemon
+package passage
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,15 +14,15 @@ import (
 	"github.com/clusterd/clusterd/resources"
 )
 
-// mayComeUp reports whether a managed VM may come up here now, by what libvirt's hook asks.
-func (d *Daemon) mayComeUp(uuid, operation string) (may bool, why string) {
+// Passable reports whether a managed VM may come up here now, by what libvirt's hook asks.
+func (d *Door) Passable(uuid, operation string) (may bool, why string) {
 	service, may, why := d.passable(uuid)
-	if may && service == "" && operation == operationMigrate && !d.admitted() {
+	if may && service == "" && operation == operationMigrate && !d.Admitted() {
 		// Its State may be from before that VM was declared. What starts by itself does not wait.
 		may = false
-		why = "clusterd on " + d.name + " is not admitted yet and cannot tell whether this VM is managed"
+		why = "clusterd on " + d.Node + " is not admitted yet and cannot tell whether this VM is managed"
 	}
-	if may && arrives(d.replica.Root(), d.name, service) {
+	if may && arrives(d.Log.Root(), d.Node, service) {
 		switch operation {
 		case operationMigrate:
 			d.arrivals.announce(uuid, time.Now())
@@ -31,7 +33,7 @@ func (d *Daemon) mayComeUp(uuid, operation string) (may bool, why string) {
 		}
 	}
 	if !may {
-		d.logger.Warn("the doorkeeper refused a VM", "service", service, "uuid", uuid, "operation", operation,
+		d.Logger.Warn("the doorkeeper refused a VM", "service", service, "uuid", uuid, "operation", operation,
 			"why", why)
 	}
 	return may, why
@@ -41,25 +43,21 @@ func (d *Daemon) mayComeUp(uuid, operation string) (may bool, why string) {
 // that a migration's source acts on may be a moment away from being applied here.
 const doorPatience = 500 * time.Millisecond
 
-func (d *Daemon) passable(uuid string) (service string, may bool, why string) {
-	if d.book.lost != nil {
-		// What it does not know may be managed all the same: its State is empty, or too old.
-		return "", false, "clusterd on " + d.name + " holds no log and cannot tell which VMs are managed; see clustat"
-	}
-	if d.odd.Load() {
-		return "", false, "what clusterd on " + d.name + " knows is not what the other nodes agreed upon; see clustat"
+func (d *Door) passable(uuid string) (service string, may bool, why string) {
+	if why := d.Blind(); why != "" {
+		return "", false, why
 	}
 	deadline := time.NewTimer(doorPatience)
 	defer deadline.Stop()
 	for {
-		changed := d.replica.Changed()
+		changed := d.Log.Changed()
 		var because message.Text
-		service, may, because = cluster.PassableFor(d.replica.Root(), d.name, d.incarnation.Load(), uuid)
+		service, may, because = cluster.PassableFor(d.Log.Root(), d.Node, d.Incarnation(), uuid)
 		why = because.String()
-		if may && service != "" && !d.guard.InForce() {
+		if may && service != "" && !d.InForce() {
 			may, why = false, service+" may come up here only once this host's watchdog is known to end it with its lease"
 		}
-		if forbidden := d.forbidden(service); may && forbidden != "" {
+		if forbidden := d.Forbidden(service); may && forbidden != "" {
 			return service, false, forbidden
 		}
 		if may {
@@ -75,30 +73,30 @@ func (d *Daemon) passable(uuid string) (service string, may bool, why string) {
 	}
 }
 
-// forbidden says why the definition of a VM may not come up on this node by the node's own policy.
-func (d *Daemon) forbidden(service string) string {
-	root := d.replica.Root()
+// Forbidden says why the definition of a VM may not come up on this node by the node's own policy.
+func (d *Door) Forbidden(service string) string {
+	root := d.Log.Root()
 	known, found := root.Services.Get(service)
 	if !found {
 		return ""
 	}
 	text, _ := root.Blobs.Get(known.Spec.Definition)
-	if why := d.options.Node.Definitions.Refuses(text); why != "" {
-		return "the definition of " + service + " is refused on " + d.name + ": " + why
+	if why := d.Policy.Refuses(text); why != "" {
+		return "the definition of " + service + " is refused on " + d.Node + ": " + why
 	}
 	return ""
 }
 
-// forbiddenIn names a VM of a document whose definition this node's policy forbids. Other nodes may
+// ForbiddenIn names a VM of a document whose definition this node's policy forbids. Other nodes may
 // have other policies; each is held where the VM would come up.
-func (d *Daemon) forbiddenIn(parsed config.Parsed) string {
-	for _, name := range sortedNames(parsed.Document.Services) {
+func (d *Door) ForbiddenIn(parsed config.Parsed) string {
+	for _, name := range slices.Sorted(maps.Keys(parsed.Document.Services)) {
 		spec := parsed.Document.Services[name]
 		if spec.Kind() != resources.KindVM {
 			continue
 		}
-		if why := d.options.Node.Definitions.Refuses(parsed.Blobs[spec.Definition]); why != "" {
-			return "the definition of " + name + " is refused by " + d.name + ": " + why
+		if why := d.Policy.Refuses(parsed.Blobs[spec.Definition]); why != "" {
+			return "the definition of " + name + " is refused by " + d.Node + ": " + why
 		}
 	}
 	return ""
@@ -109,8 +107,8 @@ const callPatience = 2 * time.Second
 
 // awaitCalls lets the hypervisor end what it still has to do about a VM that
 // left a moment ago, before the same VM comes in again.
-func (d *Daemon) awaitCalls(uuid string) {
-	agent, waits := d.agent.(agents.Awaiting)
+func (d *Door) awaitCalls(uuid string) {
+	agent, waits := d.Agent.(agents.Awaiting)
 	if !waits {
 		return
 	}

@@ -1,7 +1,8 @@
-package daemon
+package fencing
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,13 +10,19 @@ import (
 	"github.com/clusterd/clusterd/fence"
 )
 
+// KeysLeft tells how the reservation keys of a removed node are taken off the disks; "" where it
+// can have none.
+func (d *Desk) KeysLeft(root *cluster.State, removed string) string {
+	return keysLeftBehind(root, d.Drivers, storageHand(root, d.Node, removed), removed)
+}
+
 // keysLeftBehind tells how the keys of a node that was removed are taken off the
 // disks; "" where it can have none. A person does it: a machine of the same name
 // may join and register at any time, and only a person knows that the old one is
 // off or wiped. by is a node that is registered.
 func keysLeftBehind(root *cluster.State, drivers map[string]fence.Driver, by, removed string) string {
 	var commands []string
-	for _, name := range sortedNames(root.Document.Devices) {
+	for _, name := range slices.Sorted(maps.Keys(root.Document.Devices)) {
 		device := root.Document.Devices[name]
 		if storage, able := drivers[device.Driver].(fence.Registrar); able {
 			commands = append(commands, storage.Removal(device, by, removed)...)
