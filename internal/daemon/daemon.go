@@ -23,6 +23,7 @@ import (
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/ownkeys"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
 	"github.com/clusterd/clusterd/internal/passage"
@@ -102,7 +103,7 @@ type Daemon struct {
 	pairs   pairKeys
 	pairsOf string
 	// own are this node's keys beside that of its identity.
-	own ownKeys
+	own *ownkeys.Keys
 
 	store *pki.Store
 	// keys are what this node knows of keys beside its State; strangers are those it
@@ -184,8 +185,7 @@ func New(options Options) (*Daemon, error) {
 	if err := d.readFolder(); err != nil {
 		return nil, err
 	}
-	d.makeRooms()
-	return d, nil
+	return d, d.makeRooms()
 }
 
 // readHost reads what this machine is known by.
@@ -206,10 +206,7 @@ func (d *Daemon) readFolder() (err error) {
 	if d.register, err = register.Open(folder, d.name, d.logger, &d.warnings); err != nil {
 		return err
 	}
-	if err := openOwnKeys(string(folder), &d.own); err != nil {
-		return err
-	}
-	identity, err := pki.LoadIdentity(string(folder))
+	identity, err := ownkeys.Load(folder)
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,15 @@ package daemon
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/sleep"
@@ -123,3 +126,21 @@ func (d *Daemon) keepKeysOf(root *cluster.State) {
 	}
 	d.warnings.Set("keys", "")
 }
+
+// authorities are those that this node believes beside its own certificate's: what the State names,
+// or the file where the State is behind it.
+func (d *Daemon) authorities() []*x509.Certificate {
+	return pki.ParseAuthorities(d.knownKeys(d.replica.Root()).Keys().Authorities)
+}
+
+// warnDates tells once per node that its certificate's dates were forgiven.
+func (d *Daemon) warnDates(node, reason string) {
+	if d.warnings.Set("certificate of "+node, reason) {
+		d.logger.Warn("a known node's certificate dates were forgiven; check the clocks", "node", node, "why", reason)
+	}
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Finding is what a doctor says about one thing.
+type Finding = api.Finding

@@ -16,7 +16,7 @@ type pairKeys map[string][]byte
 func (d *Daemon) keysOfPairs() map[string][]byte {
 	found, kept := map[string][]byte{}, pairKeys{}
 	root := d.replica.Root()
-	own, clusterID := d.recordedKey(root), d.store.Identity().ClusterID
+	own, clusterID := d.own.Recorded(root), d.store.Identity().ClusterID
 	if d.pairsOf != own.Fingerprint() {
 		d.pairs, d.pairsOf = nil, own.Fingerprint() // this node has another key
 	}

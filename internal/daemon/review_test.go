@@ -286,7 +286,7 @@ func TestARenewedCertificateNamesTheSameHosts(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if err := d.renew(); err != nil {
+		if err := d.own.Renew(); err != nil {
 			t.Fatal(err)
 		}
 		renewed := d.store.Identity().Certificate

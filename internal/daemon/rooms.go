@@ -13,10 +13,12 @@ import (
 	"github.com/clusterd/clusterd/internal/fencing"
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
+	"github.com/clusterd/clusterd/internal/membership/ownkeys"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
 	"github.com/clusterd/clusterd/internal/passage"
+	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/internal/vault"
 )
@@ -48,8 +50,11 @@ func (l ledger) Leading() bool { return l.daemon.role.Load().leading }
 
 // makeRooms makes the rooms, none of which does anything by itself. What one is handed of another
 // is there before it.
-func (d *Daemon) makeRooms() {
+func (d *Daemon) makeRooms() (err error) {
 	d.vault = d.newVault()
+	if d.own, err = d.newOwnKeys(); err != nil {
+		return err
+	}
 	if d.options.Networks != nil {
 		d.networks = networks.New(d.networkOptions())
 	}
@@ -69,11 +74,17 @@ func (d *Daemon) makeRooms() {
 	d.options.Addresses.hear(d.register.RefusedMove)
 	d.tools = d.newServer()
 	d.page = d.newPage(d.tools.Handler())
+	return nil
 }
 
 func (d *Daemon) newVault() *vault.Vault {
-	return vault.New(vault.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Own: d.recordedKey, Drivers: d.drivers,
+	return vault.New(vault.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Own: func(root *cluster.State) *pki.NodeKey { return d.own.Recorded(root) }, Drivers: d.drivers,
 		Warnings: &d.warnings})
+}
+
+func (d *Daemon) newOwnKeys() (*ownkeys.Keys, error) {
+	return ownkeys.New(ownkeys.Options{Node: d.name, Address: d.address, Folder: d.options.Folder, Logger: d.logger,
+		Log: ledger{d}, Vault: d.vault, Store: d.store, Book: d.keys, Unaware: d.unaware, Warnings: &d.warnings})
 }
 
 func (d *Daemon) newDesk() *fencing.Desk {

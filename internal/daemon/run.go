@@ -172,8 +172,8 @@ func (d *Daemon) loops() []part {
 
 		{"links", d.keepLinks},
 		{"keys of strangers", d.keepVouching},
-		{"certificate", d.keepIdentity},
-		{"rotation of keys", d.keepAuthority},
+		{"certificate", d.own.KeepCertificate},
+		{"rotation of keys", d.own.KeepRotation},
 
 		{"alerts", d.keepAlerts},
 		{"audit trail", d.keepTrail},

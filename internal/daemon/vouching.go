@@ -3,9 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -244,9 +242,9 @@ const (
 	answerPatience = time.Second
 )
 
-// othersKnow waits a while until every other member says that the new key of this node is one of a
-// member (cluster.KeyTurn.Ignorant). A keyHeld names who does not know it.
-func (d *Daemon) othersKnow(ctx context.Context, turn *cluster.KeyTurn) error {
+// unaware waits a while until every other member says that the new key of this node is one of a
+// member (cluster.KeyTurn.Ignorant), and returns those that did not.
+func (d *Daemon) unaware(ctx context.Context, turn *cluster.KeyTurn) []string {
 	ctx, cancel := context.WithTimeout(ctx, knownPatience)
 	defer cancel()
 	var ignorant []string
@@ -259,12 +257,7 @@ func (d *Daemon) othersKnow(ctx context.Context, turn *cluster.KeyTurn) error {
 			ignorant = asked
 		}
 		if !sleep.For(ctx, pause) {
-			remedy := fmt.Sprintf("remove it, or `clusterd keys rotate node %s --anyway`", d.name)
-			if turn.Anyway {
-				remedy = "or remove it"
-			}
-			return keyHeld(fmt.Sprintf("%s does not use its new key before every member says that it knows it; no such "+
-				"answer from %s: bring back who is away, %s", d.name, strings.Join(ignorant, ", "), remedy))
+			return ignorant
 		}
 	}
 }
