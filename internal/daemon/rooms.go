@@ -13,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/internal/fencing"
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
+	"github.com/clusterd/clusterd/internal/membership/entrance"
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/metrics"
@@ -21,6 +22,7 @@ import (
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/internal/vault"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 // ledger is the replicated log as the rooms of a daemon see it; each asks for what it needs of it.
@@ -76,6 +78,12 @@ func (d *Daemon) makeRooms() (err error) {
 	d.page = d.newPage(d.tools.Handler())
 	return nil
 }
+
+// Members are those of the log.
+func (l ledger) Members() []quorum.Member { return l.daemon.log.Members() }
+
+// Remove takes a member out of the log.
+func (l ledger) Remove(ctx context.Context, node string) error { return l.daemon.log.Remove(ctx, node) }
 
 func (d *Daemon) newVault() *vault.Vault {
 	return vault.New(vault.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Own: func(root *cluster.State) *pki.NodeKey { return d.own.Recorded(root) }, Drivers: d.drivers,
@@ -196,4 +204,9 @@ func (d *Daemon) guardOptions() hostguard.Options {
 		InTouch: func(ctx context.Context) error { return d.log.Verify(ctx) },
 		Warn:    func(subject, text string) { d.warnings.Set(subject, text) }, Hear: d.box.add,
 	}
+}
+
+func (d *Daemon) entrance() *entrance.Entrance {
+	return &entrance.Entrance{Node: d.name, Address: d.address, Log: ledger{d}, Authority: d.vault.Authority,
+		Peers: d.peers}
 }

@@ -200,7 +200,7 @@ func (s served) Admit(channel pki.Channel, peer pki.Peer) error {
 // Join implements server.Entrance.
 func (s served) Join(ctx context.Context, root *cluster.State, asked api.JoinRequest, token cluster.Token) (
 	api.JoinReply, error) {
-	return s.join(ctx, root, asked, token)
+	return s.entrance().Join(ctx, root, asked, token)
 }
 
 // NoteGuess implements server.Entrance.

@@ -175,7 +175,7 @@ func otherLogs() []Mutant {
 		{
 			Name: "joins-in-a-removed-ones-place", Law: "L7",
 			Broken: "who joins under the name of a node that was just removed votes in its place, with an empty log",
-			Edits: []Edit{{"internal/daemon/joining.go", "if !root.Nodes.Has(node) && slices.",
+			Edits: []Edit{{"internal/membership/entrance/entrance.go", "if !root.Nodes.Has(node) && slices.",
 				"if root.Nodes.Has(node) && slices."}},
 			Nets: first(tests("internal/daemon", "^TestARemovedNodesPlaceInTheLogIsNobodyElses$")),
 		},

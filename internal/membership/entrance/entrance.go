@@ -1,4 +1,7 @@
-package daemon
+// Package entrance takes machines in that show a token. Whatever would be refused later is found
+// before the join is in the log, because a member that cannot be reached or believed holds a vote
+// up.
+package entrance
 
 import (
 	"context"
@@ -14,28 +17,49 @@ import (
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/quorum"
 )
 
-// join takes a machine in that has shown a token: only then a certificate is signed.
-func (d *Daemon) join(ctx context.Context, root *cluster.State, asked api.JoinRequest, token cluster.Token) (
+// Log is the replicated log, the State that follows from it, and its own members.
+type Log interface {
+	Root() *cluster.State
+	Propose(ctx context.Context, commands ...cluster.Command) (refused []message.Text, err error)
+	Members() []quorum.Member
+	// Remove takes a member out of the log.
+	Remove(ctx context.Context, node string) error
+}
+
+// Entrance is the one of a node. All is required.
+type Entrance struct {
+	// Node is this node's name, and Address where the others reach it.
+	Node, Address string
+	Log           Log
+	// Authority opens the authority that signs certificates.
+	Authority func(root *cluster.State) (*pki.CA, error)
+	// Peers are the addresses of the other nodes.
+	Peers func() map[string]string
+}
+
+// Join takes a machine in that has shown a token: only then a certificate is signed.
+func (e *Entrance) Join(ctx context.Context, root *cluster.State, asked api.JoinRequest, token cluster.Token) (
 	api.JoinReply, error) {
-	command, err := d.joinOf(root, asked, token)
+	command, err := e.joinOf(root, asked, token)
 	if err != nil {
 		return api.JoinReply{}, err
 	}
-	if err := d.dropVote(ctx, root, token, asked.Node); err != nil {
+	if err := e.dropVote(ctx, root, token, asked.Node); err != nil {
 		return api.JoinReply{}, err
 	}
-	return d.takeIn(ctx, command, asked)
+	return e.takeIn(ctx, command, asked)
 }
 
 // joinOf makes the command of a join, and finds whatever would be refused later: by the
 // State, by the authority, by the links to the node. What is in the log is a member, and
 // a member whose certificate cannot be signed never comes and cannot be reached.
-func (d *Daemon) joinOf(root *cluster.State, asked api.JoinRequest, token cluster.Token) (cluster.Join, error) {
+func (e *Entrance) joinOf(root *cluster.State, asked api.JoinRequest, token cluster.Token) (cluster.Join, error) {
 	if asked.Level < root.Level {
 		return cluster.Join{}, server.Refuse(http.StatusConflict, "too_old",
 			"clusterd %s on %s knows cluster version %d, and version %d is in force; install a newer clusterd there",
@@ -59,17 +83,17 @@ func (d *Daemon) joinOf(root *cluster.State, asked api.JoinRequest, token cluste
 	if why := rules.MayJoin(root, command, token.Replace); !why.IsZero() {
 		return cluster.Join{}, server.Refuse(http.StatusConflict, "refused", "%s", why)
 	}
-	if _, err := d.signJoin(root, asked); err != nil {
+	if _, err := e.signJoin(root, asked); err != nil {
 		return cluster.Join{}, server.Refuse(http.StatusBadRequest, "bad_request", "%v", err)
 	}
-	return command, d.placeIsFree(root, asked.Node)
+	return command, e.placeIsFree(root, asked.Node)
 }
 
 // placeIsFree refuses a machine under the name of a removed node whose vote has not ended yet: it
 // comes with an empty log, and in that place could make acknowledged entries vanish (law L7).
-func (d *Daemon) placeIsFree(root *cluster.State, node string) error {
+func (e *Entrance) placeIsFree(root *cluster.State, node string) error {
 	inLog := func(m quorum.Member) bool { return m.ID == node }
-	if !root.Nodes.Has(node) && slices.ContainsFunc(d.log.Members(), inLog) {
+	if !root.Nodes.Has(node) && slices.ContainsFunc(e.Log.Members(), inLog) {
 		return server.Refuse(http.StatusServiceUnavailable, "busy",
 			"node %s was removed, and its place in the log is not free yet; try again in a moment", node)
 	}
@@ -96,8 +120,8 @@ func reachable(address string) error {
 }
 
 // signJoin makes the certificate of a machine that joins.
-func (d *Daemon) signJoin(root *cluster.State, asked api.JoinRequest) ([]byte, error) {
-	ca, err := d.vault.Authority(root)
+func (e *Entrance) signJoin(root *cluster.State, asked api.JoinRequest) ([]byte, error) {
+	ca, err := e.Authority(root)
 	if err != nil {
 		return nil, err
 	}
@@ -108,37 +132,37 @@ func (d *Daemon) signJoin(root *cluster.State, asked api.JoinRequest) ([]byte, e
 // dropVote takes the machine that is to be replaced out of the log before its
 // successor gets the name: the successor comes with an empty log, and a vote in
 // the old one's place could make acknowledged entries vanish (law L7).
-func (d *Daemon) dropVote(ctx context.Context, root *cluster.State, token cluster.Token, node string) error {
+func (e *Entrance) dropVote(ctx context.Context, root *cluster.State, token cluster.Token, node string) error {
 	if token.Replace != node || !root.Nodes.Has(node) {
 		return nil
 	}
 	if why := rules.MayReplace(root, node); !why.IsZero() {
 		return server.Refuse(http.StatusConflict, "refused", "%s", why) // and it keeps its vote
 	}
-	for _, m := range d.log.Members() {
+	for _, m := range e.Log.Members() {
 		if m.ID == node {
-			return d.log.Remove(ctx, node)
+			return e.Log.Remove(ctx, node)
 		}
 	}
 	return nil
 }
 
 // takeIn puts a join into the log, and answers with the node's certificate.
-func (d *Daemon) takeIn(ctx context.Context, command cluster.Join, asked api.JoinRequest) (api.JoinReply, error) {
-	applied, err := d.propose(ctx, command)
+func (e *Entrance) takeIn(ctx context.Context, command cluster.Join, asked api.JoinRequest) (api.JoinReply, error) {
+	refused, err := e.Log.Propose(ctx, command)
 	if err != nil {
 		return api.JoinReply{}, err
 	}
-	if why := applied.Refused[0]; !why.IsZero() {
+	if why := refused[0]; !why.IsZero() {
 		return api.JoinReply{}, server.Refuse(http.StatusConflict, "refused", "%s", why)
 	}
-	root := d.replica.Root()
-	chain, err := d.signJoin(root, asked)
+	root := e.Log.Root()
+	chain, err := e.signJoin(root, asked)
 	if err != nil {
 		return api.JoinReply{}, err
 	}
-	members := d.peers()
-	members[d.name] = d.address
+	members := e.Peers()
+	members[e.Node] = e.Address
 	delete(members, asked.Node)
 	return api.JoinReply{ClusterID: root.ID, Cluster: root.Cluster, Certificate: string(chain),
 		Authority: root.Secrets.Authority, Members: members, Keys: membership.KeysOf(root)}, nil
