@@ -74,7 +74,7 @@ func TestTheAuthorityIsRotatedUnderLoad(t *testing.T) {
 		}
 		for _, name := range threeNodes {
 			d := s.members[name].daemon
-			believed := d.authorities()
+			believed := d.registry.Authorities()
 			if s.authorityOf(t, name) != after || len(believed) != 1 || pki.Fingerprint(believed[0]) != after {
 				t.Errorf("%s believes %d authorities", name, len(believed))
 			}

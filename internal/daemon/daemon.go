@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,7 @@ import (
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
+	"github.com/clusterd/clusterd/internal/membership/vouching"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
 	"github.com/clusterd/clusterd/internal/passage"
@@ -106,11 +108,10 @@ type Daemon struct {
 	own *ownkeys.Keys
 
 	store *pki.Store
-	// keys are what this node knows of keys beside its State; strangers are those it
-	// met and could not place.
-	keys      *membership.KeyBook
-	strangers *strangerQueue
-	mux       *pki.Mux
+	// keys are what this node knows of keys beside its State.
+	keys     *membership.KeyBook
+	registry *vouching.Registry
+	mux      *pki.Mux
 	// homes are the addresses at which the other nodes are, and homesTold those that the forwarder
 	// knows; only keepLinks uses the second.
 	homes     *homes.Book
@@ -210,7 +211,10 @@ func (d *Daemon) readFolder() (err error) {
 	if err != nil {
 		return err
 	}
-	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates, Authorities: d.authorities})
+	d.store = pki.NewStore(identity, pki.Trust{
+		Standing:    func(peer pki.Peer) pki.Standing { return d.registry.Standing(peer) },
+		Authorities: func() []*x509.Certificate { return d.registry.Authorities() }, Warn: d.warnDates,
+	})
 	if err := d.replica.steps.Load(folder); err != nil {
 		return err
 	}

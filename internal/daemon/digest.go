@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/membership/inquiry"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
@@ -153,7 +154,7 @@ func (d *Daemon) agrees() {
 
 // stateOf is what another node of the same version says of its State; "" if it cannot tell.
 func (d *Daemon) stateOf(ctx context.Context, node string, index uint64) string {
-	question, err := json.Marshal(standingQuestion{
+	question, err := json.Marshal(inquiry.Question{
 		Cluster: d.membership.ID, Node: d.name, Version: Version, StateAt: index,
 	})
 	address := d.peers()[node]
@@ -161,7 +162,7 @@ func (d *Daemon) stateOf(ctx context.Context, node string, index uint64) string 
 		return ""
 	}
 	reply, err := d.wire.Ask(ctx, address, question)
-	var answer standingAnswer
+	var answer inquiry.Answer
 	if err != nil || json.Unmarshal(reply, &answer) != nil {
 		return ""
 	}
@@ -230,7 +231,7 @@ func weighStates(told map[string]string, voters []string, self, leader string) s
 }
 
 // digestAt answers another node of the same version; "" if this one cannot tell.
-func (d *Daemon) digestAt(question standingQuestion) string {
+func (d *Daemon) digestAt(question inquiry.Question) string {
 	if question.StateAt == 0 || question.Version != Version {
 		return ""
 	}

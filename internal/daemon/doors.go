@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
@@ -12,56 +11,9 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
-	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
-
-// standing is what the replicated State says about a peer's key. A State that is
-// behind the keys this node wrote down is not asked: it has yet to be told.
-func (d *Daemon) standing(peer pki.Peer) pki.Standing {
-	standing := d.recorded(peer)
-	if standing.Kind == pki.StandingUnknown && peer.Kind == pki.KindNode {
-		return d.keys.VouchedFor(peer, time.Now())
-	}
-	return standing
-}
-
-// recorded is the standing of a key by what this node itself knows.
-func (d *Daemon) recorded(peer pki.Peer) pki.Standing {
-	root := d.replica.Root()
-	known := d.knownKeys(root)
-	if at, removed := known.RemovedAt(peer.Fingerprint); removed {
-		return pki.Standing{Kind: pki.StandingRemoved, RemovedAt: at}
-	}
-	if peer.Kind == pki.KindClient {
-		return clientStanding(root, peer)
-	}
-	if peer.Kind == pki.KindVisitor && d.page != nil && d.page.Lasts(peer) {
-		return pki.Standing{Kind: pki.StandingMember}
-	}
-	if peer.Kind == pki.KindNode && known.IsKeyOf(peer.Name, peer.Fingerprint) {
-		return pki.Standing{Kind: pki.StandingMember}
-	}
-	return pki.Standing{Kind: pki.StandingUnknown}
-}
-
-// clientStanding is that of a certificate of remote tools, which is one that was
-// recorded when it was given out: same key, same user, same role.
-func clientStanding(root *cluster.State, peer pki.Peer) pki.Standing {
-	client, known := root.Clients.Get(peer.Fingerprint)
-	if known && client.User == peer.Name && client.Role == string(peer.Role) {
-		return pki.Standing{Kind: pki.StandingMember}
-	}
-	return pki.Standing{Kind: pki.StandingUnknown}
-}
-
-func (d *Daemon) knownKeys(root *cluster.State) membership.KeySource {
-	if saved := d.keys.NewerThan(root); saved != nil {
-		return saved
-	}
-	return membership.RootKeys{State: root}
-}
 
 // Admit implements quorum.Gate: the log's port divides into channels only after
 // the handshake.
@@ -125,12 +77,6 @@ func (d *Daemon) keepKeysOf(root *cluster.State) {
 		return
 	}
 	d.warnings.Set("keys", "")
-}
-
-// authorities are those that this node believes beside its own certificate's: what the State names,
-// or the file where the State is behind it.
-func (d *Daemon) authorities() []*x509.Certificate {
-	return pki.ParseAuthorities(d.knownKeys(d.replica.Root()).Keys().Authorities)
 }
 
 // warnDates tells once per node that its certificate's dates were forgiven.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/inquiry"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
@@ -31,21 +32,13 @@ type heldLogs struct {
 	Members map[string]string `json:"members,omitempty"`
 }
 
-// lostLog is what lostFile holds.
-type lostLog struct {
-	Why message.Text `json:"why"`
-	// Next is the life of the log that this node asks to be let in with, and LetIn that it was.
-	Next  string `json:"next"`
-	LetIn bool   `json:"letIn,omitempty"`
-}
-
 // logBook is what this node remembers of logs. It is the memory of quorum.Log.
 type logBook struct {
 	daemon *Daemon
 	mu     sync.Mutex
 	kept   heldLogs
 	// lost is what this start found: it takes no part in the log.
-	lost *lostLog
+	lost *inquiry.Lost
 	// letIn: this start is the first with a new log. turn is whom to ask next.
 	letIn bool
 	turn  int
@@ -171,7 +164,7 @@ func (d *Daemon) findLog() error {
 	if d.options.Links != nil && d.options.Links.LogInMemory {
 		return nil
 	}
-	lost, err := membership.ReadOptional[lostLog](folder, membership.LostFile)
+	lost, err := membership.ReadOptional[inquiry.Lost](folder, membership.LostFile)
 	if err != nil {
 		return err
 	}
@@ -191,7 +184,7 @@ func (d *Daemon) findLog() error {
 		kept = &heldLogs{Mine: quorum.Held{Life: found.Life}}
 	}
 	if why := held(found).Lacks(held(kept.Mine)); !why.IsZero() {
-		next := lostLog{Why: why, Next: quorum.NewLife()}
+		next := inquiry.Lost{Why: why, Next: quorum.NewLife()}
 		if err := folder.Write(membership.LostFile, next); err != nil {
 			return err
 		}
@@ -224,7 +217,7 @@ func (d *Daemon) beginLife(kept heldLogs, found quorum.Held) error {
 
 // withoutLog sets what is left of the log aside. This start of the daemon takes no part in
 // votes: it tells why, and asks to be let in.
-func (d *Daemon) withoutLog(lost lostLog) error {
+func (d *Daemon) withoutLog(lost inquiry.Lost) error {
 	folder := d.options.Folder
 	kept, err := membership.ReadOptional[heldLogs](folder, membership.HeldFile)
 	if err != nil {
@@ -259,7 +252,7 @@ func (d *Daemon) withoutLog(lost lostLog) error {
 // runs on.
 func (d *Daemon) loseLog(why message.Text) {
 	d.logger.Error("this node stops taking part in the log", "node", d.name, "why", why)
-	if err := d.options.Folder.Write(membership.LostFile, lostLog{Why: why, Next: quorum.NewLife()}); err != nil {
+	if err := d.options.Folder.Write(membership.LostFile, inquiry.Lost{Why: why, Next: quorum.NewLife()}); err != nil {
 		d.fatal(fmt.Sprintf("%s, and it cannot be written down: %v", why, err))
 		return
 	}
@@ -290,7 +283,7 @@ func (d *Daemon) letIn(by string) {
 
 // letBack answers a node that has lost its log, on the leader: its vote is taken first, and only
 // when that is committed may it begin with an empty log.
-func (d *Daemon) letBack(ctx context.Context, node string, lost lostLog) (bool, error) {
+func (d *Daemon) letBack(ctx context.Context, node string, lost inquiry.Lost) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
 	lose := func() error {
@@ -327,7 +320,7 @@ func (d *Daemon) votes(node string) bool {
 }
 
 // answerLog is the leader's answer about the log that another node holds.
-func (d *Daemon) answerLog(ctx context.Context, question standingQuestion, answer *standingAnswer) {
+func (d *Daemon) answerLog(ctx context.Context, question inquiry.Question, answer *inquiry.Answer) {
 	if !d.role.Load().leading || !d.begun.Load() {
 		return
 	}

@@ -101,7 +101,7 @@ func (d *Daemon) tellForwarder(peers map[string]string) {
 		return
 	}
 	root := d.replica.Root()
-	roster := rosterOf(d.name, d.knownKeys(root), root)
+	roster := rosterOf(d.name, d.registry.Known(root), root)
 	roster.Addresses = d.homesTold
 	problem := ""
 	if err := d.options.Addresses.set(roster, peers); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/inquiry"
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
 	"github.com/clusterd/clusterd/internal/pki"
 )
@@ -99,11 +100,11 @@ func TestANewKeyIsUsedOnlyWhenAllKnowIt(t *testing.T) {
 		node, away := s.leader(), s.followers()[0]
 		d, goOn := s.ordered(t, node)
 		old := d.store.Identity().Key.Fingerprint()
-		if none := d.withoutKey(context.Background(), &cluster.KeyTurn{Fingerprint: "unheard of"}); len(none) != 2 {
+		if none := d.registry.WithoutKey(context.Background(), &cluster.KeyTurn{Fingerprint: "unheard of"}); len(none) != 2 {
 			t.Errorf("a key that nobody knows is unknown to %v", none)
 		}
 		s.told(t, d)
-		s.until("all know it", func() bool { return len(d.withoutKey(context.Background(), d.turn())) == 0 })
+		s.until("all know it", func() bool { return len(d.registry.WithoutKey(context.Background(), d.turn())) == 0 })
 		s.kill(away)
 		expectHeld(t, d, d.own.TakeStep(context.Background()), "no such answer from "+away+":")
 		if d.store.Identity().Key.Fingerprint() != old {
@@ -199,14 +200,14 @@ func TestAKeyThatIsVouchedForIsOnDisk(t *testing.T) {
 		}
 		fresh := s.told(t, d).Fingerprint()
 		key := pki.Peer{Kind: pki.KindNode, Name: d.name, Fingerprint: fresh}
-		s.until("it knows the key", func() bool { return other.recorded(key).Kind == pki.StandingMember })
-		if word := other.keyAnswer(d.name, fresh); word != "" {
+		s.until("it knows the key", func() bool { return other.registry.Recorded(key).Kind == pki.StandingMember })
+		if word := other.registry.KeyAnswer(d.name, fresh); word != "" {
 			t.Errorf("the answer is %q, and the key is not on disk", word)
 		}
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		if word := other.keyAnswer(d.name, fresh); word != keyOfMember {
+		if word := other.registry.KeyAnswer(d.name, fresh); word != inquiry.Member {
 			t.Errorf("the answer is %q", word)
 		}
 		again, err := membership.OpenKeyBook(other.options.Folder, other.membership.ID)

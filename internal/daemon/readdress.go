@@ -8,13 +8,14 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/membership/inquiry"
 )
 
 // answerAddress is the leader's word about the address of a node that found no leader:
 // who asks from elsewhere is looked for there from now on. The question came by a member's
 // link; a member that lies could as well propose the command, and whoever is at the new
 // address still has to prove the node's key.
-func (d *Daemon) answerAddress(ctx context.Context, question standingQuestion) string {
+func (d *Daemon) answerAddress(ctx context.Context, question inquiry.Question) string {
 	root := d.replica.Root()
 	n, known := root.Nodes.Get(question.Node)
 	if !known || question.Address == "" || !d.role.Load().leading || strings.EqualFold(n.Address, question.Address) {

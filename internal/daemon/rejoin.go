@@ -9,6 +9,8 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/inquiry"
+	"github.com/clusterd/clusterd/internal/membership/vouching"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
@@ -29,53 +31,11 @@ type rejoin struct {
 	Empty bool `json:"empty"`
 }
 
-// standingQuestion is what a node without a leader asks another one.
-type standingQuestion struct {
-	Cluster string `json:"cluster"`
-	Node    string `json:"node"`
-	// Empty: its log is empty, it waits to be let in again.
-	Empty bool `json:"empty"`
-	// KeyOf and Key ask besides whether a key is that node's.
-	KeyOf string `json:"keyOf,omitempty"`
-	Key   string `json:"key,omitempty"`
-	// Roster asks for the keys of some members besides: those behind After in the order of names.
-	Roster bool   `json:"roster,omitempty"`
-	After  string `json:"after,omitempty"`
-	// Log is the life of the log that it holds; Lost is what became of the one it held.
-	Log  string   `json:"log,omitempty"`
-	Lost *lostLog `json:"lost,omitempty"`
-	// Address is where whoever asks can be reached.
-	Address string `json:"address,omitempty"`
-	// StateAt asks for the digest of the State at that index, of a clusterd of this version.
-	StateAt uint64 `json:"stateAt,omitempty"`
-	Version string `json:"version,omitempty"`
-}
-
-type standingAnswer struct {
-	Cluster    string `json:"cluster"`
-	Generation uint64 `json:"generation"`
-	// Expelled: a generation began without whoever asked. Only a node that leads
-	// says so.
-	Expelled bool `json:"expelled"`
-	// Key is the answer about a key; see keyAnswer.
-	Key string `json:"key,omitempty"`
-	// Roster are keys by which members are believed, by name; see rosterAfter.
-	Roster map[string][]string `json:"roster,omitempty"`
-	// LetIn: whoever lost its log may begin with an empty one. OtherLog says why it has to set aside
-	// the one that it holds.
-	LetIn    bool   `json:"letIn,omitempty"`
-	OtherLog string `json:"otherLog,omitempty"`
-	// Address says why the asker's address is not taken in.
-	Address string `json:"address,omitempty"`
-	// State is the digest that was asked for.
-	State string `json:"state,omitempty"`
-}
-
 // answerStanding answers another node, and lets one in that has set its log aside. A node asks for
 // itself alone: what it says of its log or its address changes its own place in the cluster.
 func (d *Daemon) answerStanding(ctx context.Context) func(net.Conn, []byte) []byte {
 	return func(asker net.Conn, text []byte) []byte {
-		var question standingQuestion
+		var question inquiry.Question
 		if json.Unmarshal(text, &question) != nil || question.Cluster != d.membership.ID {
 			return nil
 		}
@@ -85,7 +45,7 @@ func (d *Daemon) answerStanding(ctx context.Context) func(net.Conn, []byte) []by
 		}
 		root := d.replica.Root()
 		n, _ := root.Nodes.Get(question.Node)
-		answer := standingAnswer{Cluster: d.membership.ID, Generation: root.Generation, Expelled: n.Expelled != 0 &&
+		answer := inquiry.Answer{Cluster: d.membership.ID, Generation: root.Generation, Expelled: n.Expelled != 0 &&
 			d.role.Load().leading}
 		if answer.Expelled && question.Empty {
 			applied, err := d.propose(ctx, cluster.Readmit{Node: question.Node, Generation: root.Generation})
@@ -97,10 +57,10 @@ func (d *Daemon) answerStanding(ctx context.Context) func(net.Conn, []byte) []by
 			}
 		}
 		if question.Key != "" {
-			answer.Key = d.keyAnswer(question.KeyOf, question.Key)
+			answer.Key = d.registry.KeyAnswer(question.KeyOf, question.Key)
 		}
 		if question.Roster {
-			answer.Roster = rosterAfter(root, question.After)
+			answer.Roster = vouching.RosterAfter(root, question.After)
 		}
 		d.answerLog(ctx, question, &answer)
 		answer.Address = d.answerAddress(ctx, question)
@@ -162,7 +122,7 @@ func (d *Daemon) admitted() bool {
 }
 
 func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
-	question, err := json.Marshal(standingQuestion{Cluster: d.membership.ID, Node: d.name, Empty: kept != nil &&
+	question, err := json.Marshal(inquiry.Question{Cluster: d.membership.ID, Node: d.name, Empty: kept != nil &&
 		kept.Empty,
 		Address: d.address,
 		Log:     d.log.Held().Life, Lost: d.book.lost})
@@ -177,7 +137,7 @@ func (d *Daemon) askStanding(ctx context.Context, kept *rejoin) {
 	for i := range min(len(names), rejoinAsks) {
 		node := names[(d.book.turn+i)%len(names)] // only who leads has an answer
 		reply, err := d.wire.Ask(ctx, peers[node], question)
-		var answer standingAnswer
+		var answer inquiry.Answer
 		if err != nil || json.Unmarshal(reply, &answer) != nil || answer.Cluster != d.membership.ID {
 			continue
 		}

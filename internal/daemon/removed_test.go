@@ -44,7 +44,7 @@ func TestARemovedNodesDaemonEnds(t *testing.T) {
 		s.members[victim].daemon = nil
 		for _, at := range []string{leader, holder} {
 			d := s.members[at].daemon
-			if standing := d.standing(key); standing.Kind != pki.StandingRemoved {
+			if standing := d.registry.Standing(key); standing.Kind != pki.StandingRemoved {
 				t.Errorf("on %s its key is %v", at, standing.Kind)
 			}
 			s.until("no beat of it counts on "+at, func() bool {

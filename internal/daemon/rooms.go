@@ -14,7 +14,9 @@ import (
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/membership/entrance"
+	"github.com/clusterd/clusterd/internal/membership/inquiry"
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
+	"github.com/clusterd/clusterd/internal/membership/vouching"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
@@ -53,7 +55,7 @@ func (l ledger) Leading() bool { return l.daemon.role.Load().leading }
 // makeRooms makes the rooms, none of which does anything by itself. What one is handed of another
 // is there before it.
 func (d *Daemon) makeRooms() (err error) {
-	d.vault = d.newVault()
+	d.registry, d.vault = d.newRegistry(), d.newVault()
 	if d.own, err = d.newOwnKeys(); err != nil {
 		return err
 	}
@@ -68,8 +70,6 @@ func (d *Daemon) makeRooms() (err error) {
 	d.book, d.homes = &logBook{daemon: d}, homes.New(nil, d.logger)
 	d.plans = recorder.New(recorder.Options{Folder: d.options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
 		Logger: d.logger})
-	d.strangers = newStrangerQueue(func(name string) bool { return d.replica.Root().Nodes.Has(name) })
-	d.keys.OnStranger(d.strangers.add)
 	if able, is := d.agent.(agents.Revealing); is {
 		able.RevealBy(d.vault.Reveal)
 	}
@@ -85,6 +85,19 @@ func (l ledger) Members() []quorum.Member { return l.daemon.log.Members() }
 // Remove takes a member out of the log.
 func (l ledger) Remove(ctx context.Context, node string) error { return l.daemon.log.Remove(ctx, node) }
 
+// asker puts this node's questions to others.
+func (d *Daemon) asker() inquiry.Asker {
+	return inquiry.Asker{Cluster: d.membership.ID, Node: d.name,
+		Send: func(ctx context.Context, address string, question []byte) ([]byte, error) {
+			return d.wire.Ask(ctx, address, question)
+		}}
+}
+
+func (d *Daemon) newRegistry() *vouching.Registry {
+	return vouching.New(vouching.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Book: d.keys, Ask: d.asker().Ask,
+		Peers: d.peers, Visits: func(peer pki.Peer) bool { return d.page != nil && d.page.Lasts(peer) }})
+}
+
 func (d *Daemon) newVault() *vault.Vault {
 	return vault.New(vault.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Own: func(root *cluster.State) *pki.NodeKey { return d.own.Recorded(root) }, Drivers: d.drivers,
 		Warnings: &d.warnings})
@@ -92,7 +105,7 @@ func (d *Daemon) newVault() *vault.Vault {
 
 func (d *Daemon) newOwnKeys() (*ownkeys.Keys, error) {
 	return ownkeys.New(ownkeys.Options{Node: d.name, Address: d.address, Folder: d.options.Folder, Logger: d.logger,
-		Log: ledger{d}, Vault: d.vault, Store: d.store, Book: d.keys, Unaware: d.unaware, Warnings: &d.warnings})
+		Log: ledger{d}, Vault: d.vault, Store: d.store, Book: d.keys, Unaware: d.registry.Unaware, Warnings: &d.warnings})
 }
 
 func (d *Daemon) newDesk() *fencing.Desk {

@@ -171,7 +171,7 @@ func (d *Daemon) loops() []part {
 		{"moving a quiet log", d.keepNudging},
 
 		{"links", d.keepLinks},
-		{"keys of strangers", d.keepVouching},
+		{"keys of strangers", d.registry.Run},
 		{"certificate", d.own.KeepCertificate},
 		{"rotation of keys", d.own.KeepRotation},
 

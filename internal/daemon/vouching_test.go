@@ -83,7 +83,7 @@ func TestALaggingMemberIsLetInByAMembersWord(t *testing.T) {
 func TestACrowdOfInventedNamesKeepsNoMemberOut(t *testing.T) {
 	inSecuredBubble(t, func(s *site) {
 		crowd := []*pki.Identity{s.stranger(t, "node4"), s.stranger(t, "node4")}
-		for i := range 3 * mostStrangers {
+		for i := range 3 * 8 {
 			crowd = append(crowd, s.stranger(t, fmt.Sprint("ghost", i)))
 		}
 		s.catchUpDespite(t, crowd, 10*time.Millisecond)
