@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,10 +14,6 @@ import (
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
 )
-
-// ErrAgain is returned by Run when the daemon has to be started again at once, in
-// the same process: its log was put aside, or is to go on otherwise. VMs run on.
-var ErrAgain = errors.New("the daemon starts again")
 
 const (
 	// aloneTick is how often a node of two looks whether it is left alone, aloneRest

@@ -14,9 +14,10 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/membership"
-	"golang.org/x/sys/unix"
 
 	clustermind "github.com/clusterd/clusterd/cluster/mind"
 	"github.com/clusterd/clusterd/quorum"
@@ -103,10 +104,10 @@ func (d *Daemon) aloneStanding(root *cluster.State) cluster.Standing {
 // takeLogOver carries out, before the log is opened, what a start of the daemon
 // before this one had decided: to go on alone, or to begin with an empty log.
 func (d *Daemon) takeLogOver() error {
-	if err := d.setLogAside(); err != nil {
+	if err := d.returning.SetLogAside(); err != nil {
 		return err
 	}
-	if err := d.findLog(); err != nil || d.book.lost != nil {
+	if err := d.book.Find(); err != nil || d.book.Lost() != nil {
 		return err
 	}
 	folder := d.options.Folder
@@ -163,7 +164,7 @@ func (d *Daemon) watchOther(mind *clustermind.Node, root *cluster.State) {
 // which does not hold what it acknowledged.
 func (d *Daemon) logWire() (*quorum.Wire, error) {
 	parting, err := membership.ReadOptional[cluster.Parting](d.options.Folder, membership.PartingFile)
-	if d.book.lost == nil && (err != nil || parting == nil || parting.Result != nil) {
+	if d.book.Lost() == nil && (err != nil || parting == nil || parting.Result != nil) {
 		return d.wire, err
 	}
 	d.shutWire = quorum.NewWire(&nobody{closed: make(chan struct{})}, d.logger)

@@ -24,7 +24,10 @@ import (
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/comparing"
+	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
+	"github.com/clusterd/clusterd/internal/membership/returning"
 	"github.com/clusterd/clusterd/internal/membership/vouching"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
@@ -125,14 +128,16 @@ type Daemon struct {
 	drivers  map[string]fence.Driver
 	teller   teller
 
-	replica  *replica
-	book     *logBook
-	box      *mailbox
-	executor *executor.Executor
-	guard    *hostguard.Guard
-	fencing  *fencing.Desk
-	door     *passage.Door
-	ears     *ears.Ears
+	replica   *replica
+	book      *logbook.Book
+	returning *returning.Return
+	comparing *comparing.Comparing
+	box       *mailbox
+	executor  *executor.Executor
+	guard     *hostguard.Guard
+	fencing   *fencing.Desk
+	door      *passage.Door
+	ears      *ears.Ears
 	// networks are nil where this host makes none.
 	networks *networks.Host
 	plans    *recorder.Recorder
@@ -145,8 +150,6 @@ type Daemon struct {
 	incarnation atomic.Uint64
 	warnings    warnings.Book
 	metrics     *metrics.Metrics
-	// odd: this node's State is not that of most voters, and it may not begin anew yet.
-	odd         atomic.Bool
 	hearing     hearing
 	stewardship stewardship
 	// contact is the mind's stopwatch on the other of two nodes.
@@ -224,6 +227,9 @@ func (d *Daemon) readFolder() (err error) {
 
 // State is the newest State that this node has applied. It never changes.
 func (d *Daemon) State() *cluster.State { return d.replica.Root() }
+
+// endWith ends this run of the daemon with a reason; only the first one counts.
+func (d *Daemon) endWith(why error) { d.end(why) }
 
 // fatal ends the daemon with words. VMs run on.
 func (d *Daemon) fatal(reason string) {

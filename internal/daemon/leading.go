@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -146,4 +147,18 @@ func (h *hearing) within(node string, silence time.Duration, now time.Time) bool
 	defer h.mu.Unlock()
 	last, heard := h.last[node]
 	return heard && now.Sub(last) < silence
+}
+
+// nudgeEvery is how long the log may rest before its leader moves it. It bounds how long a node of
+// which the heartbeats pass and the log does not goes unseen in a quiet cluster.
+const nudgeEvery = 5 * time.Second
+
+// keepNudging keeps the log moving.
+func (d *Daemon) keepNudging(ctx context.Context) {
+	var end uint64
+	for sleep.For(ctx, nudgeEvery) {
+		nudge, cancel := context.WithTimeout(ctx, nudgeEvery)
+		end = d.log.Nudge(nudge, end)
+		cancel()
+	}
 }

@@ -34,7 +34,7 @@ type linked struct {
 
 // Dial implements quorum.Streams.
 func (l linked) Dial(ctx context.Context, address string) (net.Conn, error) {
-	return l.Streams.Dial(ctx, l.daemon.now(address))
+	return l.Streams.Dial(ctx, l.daemon.book.Now(address))
 }
 
 // errNoInterface is returned where a simulated network carries no questions
@@ -96,7 +96,7 @@ func (d *Daemon) listenPackets() (quorum.Packets, error) {
 
 // logDir is where the log lies; empty for a log in memory, as one is that takes no part.
 func (d *Daemon) logDir() string {
-	if d.book.lost != nil || d.options.Links != nil && d.options.Links.LogInMemory {
+	if d.book.Lost() != nil || d.options.Links != nil && d.options.Links.LogInMemory {
 		return ""
 	}
 	return d.options.Folder.LogDir()
@@ -111,7 +111,7 @@ type streams struct {
 // Dial implements quorum.Streams: whoever answers must be the member that is
 // known to live there.
 func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
-	want, address := pki.AnyNode, s.daemon.now(address)
+	want, address := pki.AnyNode, s.daemon.book.Now(address)
 	for node, known := range s.daemon.peers() {
 		if known == address {
 			want = node

@@ -31,7 +31,7 @@ func (d *Daemon) loop(ctx context.Context) {
 		if in.Leading {
 			in.Term = role.term
 		}
-		in.Odd = d.odd.Load()
+		in.Odd = d.comparing.Odd()
 		d.guard.Guarded(&in)
 		out := mind.Step(time.Since(started), in)
 		d.watchOther(mind, in.State)

@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/message"
 )
 
@@ -101,7 +102,7 @@ func TestAVoterWithoutItsLogGivesNobodyItsVote(t *testing.T) {
 func TestAnEmptiedFolderElectsNobodyWhereNothingIsAppliedYet(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
 		folder := membership.Folder(s.members["node3"].node.DataDir)
-		var kept heldLogs
+		var kept logbook.Held
 		s.until("node3 has written down what it heard of node2", func() bool {
 			return folder.Read(membership.HeldFile, &kept) == nil && kept.Others["node2"].Life != ""
 		})
@@ -226,7 +227,7 @@ func TestAStateThatDiffersIsActedOnByNobody(t *testing.T) {
 			!strings.Contains(why, "not what the other nodes agreed upon") {
 			t.Errorf("the doorkeeper lets a VM in: %s", why)
 		}
-		if s.tells(victim, "starts over with the log") || leader.odd.Load() {
+		if s.tells(victim, "starts over with the log") || leader.comparing.Odd() {
 			t.Error("it starts over, or the leader stands by as well")
 		}
 	})
@@ -284,7 +285,7 @@ func TestAVoterWithoutItsLogVouchesForKeys(t *testing.T) {
 // finds an older copy of one out.
 func TestADaemonThatHearsNobodyForgetsNoLogs(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
-		var before, after heldLogs
+		var before, after logbook.Held
 		folder := membership.Folder(s.members["node1"].node.DataDir)
 		s.until("it is written down what was heard", func() bool {
 			return folder.Read(membership.HeldFile, &before) == nil && len(before.Others) == 2 && len(before.Members) == 2
@@ -342,7 +343,7 @@ func TestAVoteOfWhoWasLetInSinceTheSnapshotCounts(t *testing.T) {
 
 func (s *site) leadsWithWhoBeganAnotherLog(t *testing.T, begins func(*site, string)) {
 	folder := membership.Folder(s.members["node3"].node.DataDir)
-	var before, after heldLogs
+	var before, after logbook.Held
 	s.until("node3 has written down what it heard of node2", func() bool {
 		return folder.Read(membership.HeldFile, &before) == nil && before.Others["node2"].Life != ""
 	})

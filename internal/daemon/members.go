@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -21,30 +22,7 @@ const membersEvery = time.Second
 const wantedVoters = 5
 
 // peers are the TLS addresses of the other nodes.
-func (d *Daemon) peers() map[string]string {
-	found := d.recordedPeers()
-	for node, address := range found {
-		found[node] = d.now(address)
-	}
-	return found
-}
-
-// recordedPeers are the addresses that the State records of the other nodes. As long as it does not
-// tell, they are those that were written down last: a daemon that starts anew may need one member
-// to find another by, and there may be more of them by now than when it joined.
-func (d *Daemon) recordedPeers() map[string]string {
-	root := d.replica.Root()
-	found := map[string]string{}
-	if root.Nodes.Len() == 0 {
-		found = d.book.membersOr(d.membership.Members)
-	}
-	for _, node := range root.Nodes.Keys() {
-		n, _ := root.Nodes.Get(node)
-		found[node] = n.Address
-	}
-	delete(found, d.name)
-	return found
-}
+func (d *Daemon) peers() map[string]string { return d.book.Peers() }
 
 // keepMembers brings, on the leader, the log's members in line with the State.
 func (d *Daemon) keepMembers(ctx context.Context) {
@@ -114,7 +92,7 @@ func (d *Daemon) tellForwarder(peers map[string]string) {
 // and drops the connections of those that were, on either end.
 func (d *Daemon) leaveIfRemoved(root *cluster.State) {
 	if _, removed := root.Removed.Get(d.store.Identity().Self.Fingerprint); removed {
-		d.endRemoved("")
+		d.returning.EndRemoved("")
 		return
 	}
 	if d.mux == nil {
@@ -204,4 +182,12 @@ func (d *Daemon) giveBackVote(ctx context.Context, root *cluster.State, members 
 		}
 	}
 	return false, nil
+}
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/comparing"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -22,7 +23,7 @@ type replica struct {
 	state cluster.State
 	root  atomic.Pointer[cluster.State]
 	// recent are the newest roots.
-	recent recentRoots
+	recent comparing.Roots
 	// broken is the entry that could not be understood: from there on this State
 	// would differ from the others', so nothing is applied, shown or kept from then on.
 	broken error
@@ -57,7 +58,7 @@ func (r *replica) Changed() <-chan struct{} {
 func (r *replica) publish() {
 	root := r.state.Fork()
 	r.root.Store(root)
-	r.recent.add(root)
+	r.recent.Add(root)
 	r.mu.Lock()
 	close(r.changed)
 	r.changed = make(chan struct{})

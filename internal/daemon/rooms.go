@@ -13,11 +13,13 @@ import (
 	"github.com/clusterd/clusterd/internal/fencing"
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
+	"github.com/clusterd/clusterd/internal/membership/comparing"
 	"github.com/clusterd/clusterd/internal/membership/entrance"
 	"github.com/clusterd/clusterd/internal/membership/inquiry"
+	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
+	"github.com/clusterd/clusterd/internal/membership/returning"
 	"github.com/clusterd/clusterd/internal/membership/vouching"
-	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
 	"github.com/clusterd/clusterd/internal/passage"
@@ -27,35 +29,10 @@ import (
 	"github.com/clusterd/clusterd/quorum"
 )
 
-// ledger is the replicated log as the rooms of a daemon see it; each asks for what it needs of it.
-// The log is opened after the rooms are made, so it is looked up at each use.
-type ledger struct{ daemon *Daemon }
-
-// Root is the newest State of this node.
-func (l ledger) Root() *cluster.State { return l.daemon.replica.Root() }
-
-// Changed is closed when there is a newer State than the one read after this call.
-func (l ledger) Changed() <-chan struct{} { return l.daemon.replica.Changed() }
-
-// Propose puts commands into the log, and returns for each why it was refused.
-func (l ledger) Propose(ctx context.Context, commands ...cluster.Command) ([]message.Text, error) {
-	applied, err := l.daemon.propose(ctx, commands...)
-	return applied.Refused, err
-}
-
-// Verify returns once this node has applied what was committed before the call.
-func (l ledger) Verify(ctx context.Context) error { return l.daemon.log.Verify(ctx) }
-
-// Leader is the node that leads by what this node knows; empty where none is known.
-func (l ledger) Leader() string { return l.daemon.role.Load().leader }
-
-// Leading reports whether this node leads, and has applied what was committed before its term.
-func (l ledger) Leading() bool { return l.daemon.role.Load().leading }
-
 // makeRooms makes the rooms, none of which does anything by itself. What one is handed of another
 // is there before it.
 func (d *Daemon) makeRooms() (err error) {
-	d.registry, d.vault = d.newRegistry(), d.newVault()
+	d.book, d.registry, d.vault = d.newBook(), d.newRegistry(), d.newVault()
 	if d.own, err = d.newOwnKeys(); err != nil {
 		return err
 	}
@@ -67,7 +44,8 @@ func (d *Daemon) makeRooms() (err error) {
 	d.guard = hostguard.New(d.guardOptions())
 	d.door, d.ears = d.newDoor(), d.newEars()
 	d.metrics = metrics.New(d.measured)
-	d.book, d.homes = &logBook{daemon: d}, homes.New(nil, d.logger)
+	d.homes = homes.New(nil, d.logger)
+	d.comparing, d.returning = d.newComparing(), d.newReturn()
 	d.plans = recorder.New(recorder.Options{Folder: d.options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
 		Logger: d.logger})
 	if able, is := d.agent.(agents.Revealing); is {
@@ -99,7 +77,8 @@ func (d *Daemon) newRegistry() *vouching.Registry {
 }
 
 func (d *Daemon) newVault() *vault.Vault {
-	return vault.New(vault.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Own: func(root *cluster.State) *pki.NodeKey { return d.own.Recorded(root) }, Drivers: d.drivers,
+	return vault.New(vault.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Drivers: d.drivers,
+		Own:      func(root *cluster.State) *pki.NodeKey { return d.own.Recorded(root) },
 		Warnings: &d.warnings})
 }
 
@@ -122,10 +101,10 @@ func (d *Daemon) newDoor() *passage.Door {
 // blind says why what this node knows does not tell which VMs may run here.
 func (d *Daemon) blind() string {
 	switch {
-	case d.book.lost != nil:
+	case d.book.Lost() != nil:
 		// What it does not know may be managed all the same: its State is empty, or too old.
 		return "clusterd on " + d.name + " holds no log and cannot tell which VMs are managed; see clustat"
-	case d.odd.Load():
+	case d.comparing.Odd():
 		return "what clusterd on " + d.name + " knows is not what the other nodes agreed upon; see clustat"
 	}
 	return ""
@@ -222,4 +201,27 @@ func (d *Daemon) guardOptions() hostguard.Options {
 func (d *Daemon) entrance() *entrance.Entrance {
 	return &entrance.Entrance{Node: d.name, Address: d.address, Log: ledger{d}, Authority: d.vault.Authority,
 		Peers: d.peers}
+}
+
+func (d *Daemon) newBook() *logbook.Book {
+	return logbook.New(logbook.Options{Node: d.name, Folder: d.options.Folder, Logger: d.logger, Warnings: &d.warnings,
+		Log: ledger{d}, Place: d.membership, Moved: d.options.Node.Moved,
+		InMemory: d.options.Links != nil && d.options.Links.LogInMemory,
+		Heard:    func() map[string]quorum.Beat { return d.pulse.Heard() }, End: d.endWith, Fatal: d.fatal})
+}
+
+func (d *Daemon) newReturn() *returning.Return {
+	return returning.New(returning.Options{Node: d.name, Address: d.address, Folder: d.options.Folder, Logger: d.logger,
+		Warnings: &d.warnings, Log: ledger{d}, Book: d.book, Ask: d.asker().Ask, Store: d.store,
+		Dials: d.options.Links == nil || d.options.Links.Secured, Admitted: d.admitted, End: d.endWith})
+}
+
+func (d *Daemon) newComparing() *comparing.Comparing {
+	return comparing.New(comparing.Options{Node: d.name, Version: Version, Logger: d.logger, Warnings: &d.warnings,
+		Log: ledger{d}, Roots: &d.replica.recent, Ask: d.asker().Ask, Peers: d.peers, Lose: d.book.Lose})
+}
+
+func (d *Daemon) admitted() bool {
+	me, known := d.replica.Root().Nodes.Get(d.name)
+	return known && me.Incarnation != 0 && me.Incarnation == d.incarnation.Load() && me.State != cluster.NodeLooking
 }

@@ -7,10 +7,15 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/quorum/gossip"
 )
+
+// ErrAgain is returned by Run when the daemon has to be started again at once, in
+// the same process: its log was put aside, or is to go on otherwise. VMs run on.
+var ErrAgain = membership.ErrAgain
 
 // Run starts everything, and returns when the context ends (nil) or when the
 // daemon has to stop by itself. VMs are never touched by its end.
@@ -74,19 +79,19 @@ func (d *Daemon) openLog() error {
 	options := quorum.Options{
 		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profileAtStart(), Logger: d.logger,
 		Unfit:         d.replica.unfit,
-		Cut:           func(why string) { d.loseLog(message.Words(why)) },
+		Cut:           func(why string) { d.book.Lose(message.Words(why)) },
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
 		HealthChanged: d.ears.VolumeChanged,
 	}
 	if options.DataDir != "" {
-		options.Life, options.Mark, options.Memory = d.book.kept.Mine.Life, d.book.mark, d.book
+		options.Life, options.Mark, options.Memory = d.book.Life(), d.book.Mark, d.book
 	}
-	if d.membership.Founder {
+	if d.book.Place().Founder {
 		options.Bootstrap = []quorum.Member{{ID: d.name, Address: d.address, Voter: true}}
 	}
 	if d.log, err = quorum.Open(options, d.replica); errors.Is(err, quorum.ErrUnreadable) {
 		return fmt.Errorf("%w; the lines before this one say why. If files of it are broken, %s", err,
-			brokenLogAdvice(d.options.Folder))
+			logbook.Advice(d.options.Folder))
 	} else if err != nil {
 		return err
 	}
@@ -103,7 +108,7 @@ func (d *Daemon) openPulse() error {
 		return err
 	}
 	wire := d.wire
-	if d.book.lost != nil {
+	if d.book.Lost() != nil {
 		wire = d.shutWire // it answers no test: a daemon without its log is as good as silent
 	}
 	d.pulse, err = quorum.OpenPulse(quorum.PulseOptions{
@@ -163,11 +168,11 @@ func (d *Daemon) loops() []part {
 		{"giving up when cut off", d.guard.KeepYield},
 
 		{"members of the log", d.keepMembers},
-		{"removal while this node was down", d.keepStanding},
+		{"removal while this node was down", d.returning.KeepStanding},
 		{"two nodes", d.keepAlone},
-		{"a cluster that went on alone", d.keepRejoining},
-		{"how far the log goes", d.keepHeld},
-		{"comparing States", d.keepComparing},
+		{"a cluster that went on alone", d.returning.KeepRejoining},
+		{"how far the log goes", d.book.KeepHeld},
+		{"comparing States", d.comparing.Run},
 		{"moving a quiet log", d.keepNudging},
 
 		{"links", d.keepLinks},

@@ -31,6 +31,7 @@ func (k *Keys) KeepCertificate(ctx context.Context) {
 	}
 }
 
+// Renew has this node sign itself another certificate, of the authority in force.
 func (k *Keys) Renew() error {
 	k.identity.Lock()
 	defer k.identity.Unlock()

@@ -1,6 +1,7 @@
-// Package ownkeys keeps this node's own keys and its certificate: it renews the certificate, and takes
-// this node's steps to another key of its own and to another authority of the cluster. Each step is
-// written down before it is told, so that a daemon which ended in between goes on with the same key.
+// Package ownkeys keeps this node's own keys and its certificate: it renews the certificate, and
+// takes this node's steps to another key of its own and to another authority of the cluster. Each
+// step is written down before it is told, so that a daemon which ended in between goes on with the
+// same key.
 package ownkeys
 
 import (

@@ -242,7 +242,8 @@ var keys = []Mutant{
 	{
 		Name: "members-of-the-day-it-joined", Law: "L10",
 		Broken: "a daemon that starts asks nobody but whom it joined through, and forgets the logs of all others",
-		Edits:  []Edit{{"internal/daemon/lostlog.go", "if len(b.kept.Members) > 0 {", "if len(b.kept.Members) > 9 {"}},
+		Edits: []Edit{{"internal/membership/logbook/book.go",
+			"if len(b.kept.Members) > 0 {", "if len(b.kept.Members) > 9 {"}},
 		Nets: []Net{tests("internal/daemon", "^TestAVoterWithoutItsLogVouchesForKeys$"),
 			tests("internal/daemon", "^TestADaemonThatHearsNobodyForgetsNoLogs$")},
 	},
@@ -275,8 +276,9 @@ var keys = []Mutant{
 	},
 	{
 		Name: "no-end-to-a-question", Law: "L10", Broken: "members that are down hold up the questions about keys",
-		Edits: []Edit{{"internal/membership/vouching/vouching.go", "vouchWait     = 10 * time.Second", "vouchWait     = time.Hour"}},
-		Nets:  first(tests("internal/daemon", "^TestMembersThatAreDownHoldUpNoQuestionForLong$")),
+		Edits: []Edit{{"internal/membership/vouching/vouching.go", "vouchWait     = 10 * time.Second",
+			"vouchWait     = time.Hour"}},
+		Nets: first(tests("internal/daemon", "^TestMembersThatAreDownHoldUpNoQuestionForLong$")),
 	},
 	{
 		Name: "anybody-is-vouched-for", Law: "L10", Broken: "a member vouches for a key that no State knows",

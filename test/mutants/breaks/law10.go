@@ -21,7 +21,7 @@ var admitted = []Mutant{
 	},
 	{
 		Name: "question-in-any-name", Law: "L10", Broken: "a member asks in the name of another one, and changes its place",
-		Edits: []Edit{{"internal/daemon/rejoin.go", "if err == nil && peer.Name != name {",
+		Edits: []Edit{{"internal/daemon/answers.go", "if err == nil && peer.Name != name {",
 			"if err == nil && peer.Name == \"\" {"}},
 		Nets: first(tests("internal/daemon", "^TestANodeAsksForItselfAlone$")),
 	},

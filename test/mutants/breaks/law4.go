@@ -22,7 +22,7 @@ func majority() []Mutant {
 }
 
 const rule, applied, shell, files, back = "cluster/alone.go", "cluster/apply/member.go", "internal/daemon/alone.go",
-	"internal/daemon/alonefiles.go", "internal/daemon/rejoin.go"
+	"internal/daemon/alonefiles.go", "internal/membership/returning/rejoin.go"
 
 // alone are the breaks of L4's exception: one of two nodes goes on by itself.
 var alone = []Mutant{
