@@ -27,6 +27,7 @@ import (
 	"github.com/clusterd/clusterd/internal/membership/comparing"
 	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
+	"github.com/clusterd/clusterd/internal/membership/pair"
 	"github.com/clusterd/clusterd/internal/membership/returning"
 	"github.com/clusterd/clusterd/internal/membership/vouching"
 	"github.com/clusterd/clusterd/internal/metrics"
@@ -131,6 +132,7 @@ type Daemon struct {
 	replica   *replica
 	book      *logbook.Book
 	returning *returning.Return
+	pair      *pair.Pair
 	comparing *comparing.Comparing
 	box       *mailbox
 	executor  *executor.Executor
@@ -152,8 +154,6 @@ type Daemon struct {
 	metrics     *metrics.Metrics
 	hearing     hearing
 	stewardship stewardship
-	// contact is the mind's stopwatch on the other of two nodes.
-	contact atomic.Pointer[cluster.Contactwatch]
 	// begun: what was left for the first start is in the log. Before that this node
 	// decides nothing, also when it leads.
 	begun atomic.Bool

@@ -162,3 +162,16 @@ func (d *Daemon) keepNudging(ctx context.Context) {
 		cancel()
 	}
 }
+
+// inQuorum reports whether this node leads, or has just heard whoever does.
+func (d *Daemon) inQuorum() bool {
+	role := d.role.Load()
+	if role.leading {
+		return true
+	}
+	if role.leader == "" || role.leader == d.name {
+		return false
+	}
+	r := d.log.Role()
+	return r.Leader != "" && !r.LastContact.IsZero() && time.Since(r.LastContact) < d.profile().Heartbeat
+}

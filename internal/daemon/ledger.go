@@ -63,3 +63,12 @@ func (l ledger) Ahead(s *cluster.State, entries iter.Seq2[quorum.Entry, error]) 
 
 // Demote takes a member's vote.
 func (l ledger) Demote(ctx context.Context, node string) error { return l.daemon.log.Demote(ctx, node) }
+
+// LastIndex is that of the last entry that the log holds.
+func (l ledger) LastIndex() uint64 { return l.daemon.log.LastIndex() }
+
+// Snapshot has the log begin with the State of now.
+func (l ledger) Snapshot() error { return l.daemon.log.Snapshot() }
+
+// Shut ends this node's part in the log; the errors are those of a log that is given up.
+func (l ledger) Shut() { _ = l.daemon.log.Close() }

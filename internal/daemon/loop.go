@@ -34,7 +34,7 @@ func (d *Daemon) loop(ctx context.Context) {
 		in.Odd = d.comparing.Odd()
 		d.guard.Guarded(&in)
 		out := mind.Step(time.Since(started), in)
-		d.watchOther(mind, in.State)
+		d.pair.Watch(mind, in.State)
 		d.publish(out)
 		d.guard.Obey(ctx, out)
 		if out.Planned != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/clusterd/clusterd/internal/membership/inquiry"
 	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
+	"github.com/clusterd/clusterd/internal/membership/pair"
 	"github.com/clusterd/clusterd/internal/membership/returning"
 	"github.com/clusterd/clusterd/internal/membership/vouching"
 	"github.com/clusterd/clusterd/internal/metrics"
@@ -45,7 +46,7 @@ func (d *Daemon) makeRooms() (err error) {
 	d.door, d.ears = d.newDoor(), d.newEars()
 	d.metrics = metrics.New(d.measured)
 	d.homes = homes.New(nil, d.logger)
-	d.comparing, d.returning = d.newComparing(), d.newReturn()
+	d.comparing, d.returning, d.pair = d.newComparing(), d.newReturn(), d.newPair()
 	d.plans = recorder.New(recorder.Options{Folder: d.options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
 		Logger: d.logger})
 	if able, is := d.agent.(agents.Revealing); is {
@@ -224,4 +225,18 @@ func (d *Daemon) newComparing() *comparing.Comparing {
 func (d *Daemon) admitted() bool {
 	me, known := d.replica.Root().Nodes.Get(d.name)
 	return known && me.Incarnation != 0 && me.Incarnation == d.incarnation.Load() && me.State != cluster.NodeLooking
+}
+
+// hands reach the fence devices of the other of two nodes.
+type hands struct {
+	*executor.Executor
+	*vault.Vault
+}
+
+func (d *Daemon) newPair() *pair.Pair {
+	return pair.New(pair.Options{Node: d.name, Address: d.address, Boot: d.boot, Folder: d.options.Folder,
+		RunDir: d.options.Node.RunDir, Logger: d.logger, Warnings: &d.warnings, Log: ledger{d},
+		Hands: hands{d.executor, d.vault}, InQuorum: d.inQuorum, Incarnation: d.incarnation.Load,
+		Heard: func() map[string]quorum.Beat { return d.pulse.Heard() }, Uptime: d.options.Uptime, Go: d.work.Go,
+		End: d.endWith, Fatal: d.fatal})
 }

@@ -49,6 +49,18 @@ func (d *Daemon) Run(parent context.Context) error {
 	return nil
 }
 
+// takeLogOver carries out, before the log is opened, what a start of the daemon
+// before this one had decided: to go on alone, or to begin with an empty log.
+func (d *Daemon) takeLogOver() error {
+	if err := d.returning.SetLogAside(); err != nil {
+		return err
+	}
+	if err := d.book.Find(); err != nil || d.book.Lost() != nil {
+		return err
+	}
+	return d.pair.TakeLogOver()
+}
+
 // open brings up the links in the order in which they need each other.
 func (d *Daemon) open(ctx context.Context) error {
 	tools, err := d.openWire(ctx)
@@ -169,7 +181,7 @@ func (d *Daemon) loops() []part {
 
 		{"members of the log", d.keepMembers},
 		{"removal while this node was down", d.returning.KeepStanding},
-		{"two nodes", d.keepAlone},
+		{"two nodes", d.pair.Run},
 		{"a cluster that went on alone", d.returning.KeepRejoining},
 		{"how far the log goes", d.book.KeepHeld},
 		{"comparing States", d.comparing.Run},

@@ -1,18 +1,25 @@
-package daemon
+// Package pair is the rule of two nodes without a witness: one of them goes on alone, after it
+// wrote that down and confirmed that the other is off, and only where it has been in quorum with
+// the other since its own boot (law L4). What is decided is cluster.Alone; here it is measured,
+// written down and carried out.
+package pair
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/internal/executor"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/sleep"
+	"github.com/clusterd/clusterd/internal/warnings"
+	"github.com/clusterd/clusterd/quorum"
 )
 
 const (
@@ -28,14 +35,63 @@ const (
 	doubtFor   = 2 * time.Second
 	// warrantPause is how long a warrant that could not be kept waits.
 	warrantPause = 2 * time.Second
+	// checkLimit bounds one question to the devices of a silent node.
+	checkLimit = 10 * time.Second
 	// powerEvery is how often the devices of a silent node are asked for its power.
 	powerEvery = time.Second
 )
 
-// solitude is what this node knows about going on without the other of two. One
-// goroutine owns it, but for what mu guards.
-type solitude struct {
-	daemon  *Daemon
+// Log is the replicated log, and the State that follows from it.
+type Log interface {
+	Root() *cluster.State
+	Members() []quorum.Member
+	LastIndex() uint64
+	// Snapshot has the log begin with the State of now.
+	Snapshot() error
+	// Shut ends this node's part in the log for as long as this run of the daemon lasts.
+	Shut()
+}
+
+// Hands reach the other node's fence devices.
+type Hands interface {
+	// Fence makes one attempt; before each packet it is asked whether it is still wanted.
+	Fence(ctx context.Context, duty cluster.Duty, wanted func(context.Context) error) fence.Result
+	// Driver gives a device's driver.
+	Driver(device fence.Device) (fence.Driver, error)
+}
+
+// Options are what the rule stands on. All but Uptime are required.
+type Options struct {
+	// Node is this node's name, Address where the other one reaches it, and Boot its boot id.
+	Node, Address, Boot string
+	Folder              membership.Folder
+	// RunDir is a folder that a boot empties.
+	RunDir   string
+	Logger   *slog.Logger
+	Warnings *warnings.Book
+	Log      Log
+	Hands    Hands
+	// InQuorum reports whether this node leads, or has just heard whoever does.
+	InQuorum func() bool
+	// Incarnation is this start of the daemon, and Heard are the newest heartbeats.
+	Incarnation func() uint64
+	Heard       func() map[string]quorum.Beat
+	// Uptime is how long this host has been up, where the clock is simulated; nil asks the kernel.
+	Uptime func() time.Duration
+	// Go runs what the daemon waits for at its end.
+	Go func(func())
+	// End ends this run of the daemon with a reason, and Fatal ends the daemon with words.
+	End   func(error)
+	Fatal func(reason string)
+}
+
+// Pair is what one of two nodes knows about going on without the other. One goroutine owns it, but
+// for what mu guards.
+type Pair struct {
+	Options
+	// contact is the decision core's stopwatch on the other of two nodes.
+	contact atomic.Pointer[cluster.Contactwatch]
+
 	warrant *cluster.Warrant
 	parting *cluster.Parting
 	// quorumAt is when this node was last in quorum, by the host's uptime; written
@@ -61,19 +117,21 @@ type solitude struct {
 	result   *fence.Result
 }
 
-// keepAlone is the two-node rule's goroutine: it keeps the warrant while the two
+// New makes what the rule needs. It does nothing before Run.
+func New(options Options) *Pair { return &Pair{Options: options, askedAt: -powerEvery} }
+
+// Run is the two-node rule's goroutine: it keeps the warrant while the two
 // are in touch, and goes on alone by it when they are not.
-func (d *Daemon) keepAlone(ctx context.Context) {
-	s := &solitude{daemon: d, askedAt: -powerEvery}
+func (s *Pair) Run(ctx context.Context) {
 	if err := s.load(); err != nil {
-		d.warnings.Set("two nodes", err.Error())
-		d.logger.Warn("what is written down for the two-node rule cannot be read; this node does not go on alone",
+		s.Warnings.Set("two nodes", err.Error())
+		s.Logger.Warn("what is written down for the two-node rule cannot be read; this node does not go on alone",
 			"error", err)
 	}
 	for sleep.For(ctx, s.pause()) {
 		if err := s.step(ctx); err != nil && ctx.Err() == nil {
-			if d.warnings.Set("two nodes", err.Error()) {
-				d.logger.Warn("going on alone", "error", err)
+			if s.Warnings.Set("two nodes", err.Error()) {
+				s.Logger.Warn("going on alone", "error", err)
 			}
 		}
 	}
@@ -81,20 +139,20 @@ func (d *Daemon) keepAlone(ctx context.Context) {
 
 // pause is how long to wait before the next look. It is long where the rule does
 // not apply, because what an idle daemon costs is its wakes.
-func (s *solitude) pause() time.Duration {
+func (s *Pair) pause() time.Duration {
 	if s.applies() {
 		return aloneTick
 	}
 	return aloneRest
 }
 
-func (s *solitude) applies() bool {
-	return s.parting != nil || s.warrant != nil || s.daemon.replica.Root().Document.TwoNode != nil
+func (s *Pair) applies() bool {
+	return s.parting != nil || s.warrant != nil || s.Log.Root().Document.TwoNode != nil
 }
 
-func (s *solitude) load() error {
-	s.since = s.daemon.uptime()
-	folder := s.daemon.options.Folder
+func (s *Pair) load() error {
+	s.since = s.up()
+	folder := s.Folder
 	var err error
 	if s.warrant, err = membership.ReadOptional[cluster.Warrant](folder, membership.WarrantFile); err != nil {
 		return err
@@ -105,19 +163,19 @@ func (s *solitude) load() error {
 	if s.parting != nil && s.parting.Result != nil {
 		s.parting = nil // the log was taken over before it was opened
 	}
-	s.quorumAt, s.known = s.daemon.lastSeenQuorum()
+	s.quorumAt, s.known = s.lastSeenQuorum()
 	return nil
 }
 
 // step looks once.
-func (s *solitude) step(ctx context.Context) error {
+func (s *Pair) step(ctx context.Context) error {
 	if s.parting != nil {
 		return s.goOn(ctx)
 	}
 	if !s.applies() || s.wasStopped() {
 		return nil
 	}
-	if s.daemon.inQuorum() {
+	if s.InQuorum() {
 		return s.inTouch()
 	}
 	if s.warrant == nil {
@@ -140,8 +198,8 @@ func (s *solitude) step(ctx context.Context) error {
 // wasStopped reports whether this process or its host stood still until a moment ago.
 // What it believes about the quorum may be from before: counted as seen now, it
 // would shift this node's turns.
-func (s *solitude) wasStopped() bool {
-	now := s.daemon.uptime()
+func (s *Pair) wasStopped() bool {
+	now := s.up()
 	if s.stepped != 0 && now-s.stepped > stoodStill {
 		s.doubtUntil = now + doubtFor
 	}
@@ -149,33 +207,32 @@ func (s *solitude) wasStopped() bool {
 	return now < s.doubtUntil
 }
 
-func (s *solitude) tell(why string) {
-	if s.daemon.warnings.Set("two nodes", why) && why != "" {
-		s.daemon.logger.Debug("the two-node rule", "node", s.daemon.name, "waits", why)
+func (s *Pair) tell(why string) {
+	if s.Warnings.Set("two nodes", why) && why != "" {
+		s.Logger.Debug("the two-node rule", "node", s.Node, "waits", why)
 	}
 }
 
 // inTouch keeps the warrant in line with the State, and the time of the last
 // quorum.
-func (s *solitude) inTouch() error {
-	d := s.daemon
+func (s *Pair) inTouch() error {
 	s.tell("")
-	s.quorumAt, s.known = d.uptime(), true
+	s.quorumAt, s.known = s.up(), true
 	s.mu.Lock()
 	s.offAfter = 0
 	s.mu.Unlock()
-	root := d.replica.Root()
-	warrant, why := rules.WarrantFor(root, d.aloneStanding(root))
+	root := s.Log.Root()
+	warrant, why := rules.WarrantFor(root, s.aloneStanding(root))
 	if !why.IsZero() {
 		if s.warrant == nil {
 			return nil
 		}
 		s.warrant = nil
-		return d.options.Folder.Remove(membership.WarrantFile)
+		return s.Folder.Remove(membership.WarrantFile)
 	}
 	if s.quorumAt-s.written >= seenEvery {
 		s.written = s.quorumAt
-		if err := d.keepSeenQuorum(s.quorumAt); err != nil {
+		if err := s.keepSeenQuorum(s.quorumAt); err != nil {
 			return err
 		}
 	}
@@ -185,24 +242,23 @@ func (s *solitude) inTouch() error {
 	s.retryAt = s.quorumAt + warrantPause
 	// A daemon that starts again without a quorum knows only what lies in the
 	// snapshot: without the other node in it, it could not judge its silence.
-	if err := d.log.Snapshot(); err != nil {
+	if err := s.Log.Snapshot(); err != nil {
 		return fmt.Errorf("make the snapshot that going on alone needs: %w", err)
 	}
-	if err := d.options.Folder.Write(membership.WarrantFile, warrant); err != nil {
+	if err := s.Folder.Write(membership.WarrantFile, warrant); err != nil {
 		return err
 	}
 	s.warrant, s.retryAt = &warrant, 0
-	d.logger.Info("this node may go on alone if it has to", "node", d.name, "without", warrant.Peer.Node, "favoured",
+	s.Logger.Info("this node may go on alone if it has to", "node", s.Node, "without", warrant.Peer.Node, "favoured",
 		warrant.Favoured)
 	return nil
 }
 
 // apart measures.
-func (s *solitude) apart() cluster.Apart {
-	d := s.daemon
-	root, now := d.replica.Root(), d.uptime()
-	a := cluster.Apart{Boot: d.boot, Generation: root.Generation, Document: root.Config.Version, For: s.apartFor()}
-	if contact := d.contact.Load(); contact != nil {
+func (s *Pair) apart() cluster.Apart {
+	root, now := s.Log.Root(), s.up()
+	a := cluster.Apart{Boot: s.Boot, Generation: root.Generation, Document: root.Config.Version, For: s.apartFor()}
+	if contact := s.contact.Load(); contact != nil {
 		a.Contact = *contact
 	}
 	s.mu.Lock()
@@ -214,39 +270,37 @@ func (s *solitude) apart() cluster.Apart {
 
 // apartFor is how long this node has been out of quorum; 0, in which it is nobody's
 // turn, where that is not known.
-func (s *solitude) apartFor() time.Duration {
+func (s *Pair) apartFor() time.Duration {
 	if !s.known {
 		return 0
 	}
-	return s.daemon.uptime() - s.quorumAt
+	return s.up() - s.quorumAt
 }
 
 // writeDown is the point from which the other is not spared: the log is shut, so
 // that nothing more can be agreed with it, and the decision is on disk.
-func (s *solitude) writeDown(why message.Text, silence time.Duration) error {
-	d := s.daemon
-	d.logger.Warn("this node goes on alone: it fences the other one first", "node", d.name, "without",
+func (s *Pair) writeDown(why message.Text, silence time.Duration) error {
+	s.Logger.Warn("this node goes on alone: it fences the other one first", "node", s.Node, "without",
 		s.warrant.Peer.Node, "why", why)
-	_ = d.log.Close() // its errors are those of a log that is given up
+	s.Log.Shut()
 	now := time.Now()
-	parting := cluster.Parting{Warrant: *s.warrant, Through: d.log.LastIndex(), Why: why, At: now,
+	parting := cluster.Parting{Warrant: *s.warrant, Through: s.Log.LastIndex(), Why: why, At: now,
 		LastHeard: now.Add(-silence)}
-	if err := d.options.Folder.Write(membership.PartingFile, parting); err != nil {
-		d.end(ErrAgain) // with the log open again, as if nothing had been
+	if err := s.Folder.Write(membership.PartingFile, parting); err != nil {
+		s.End(membership.ErrAgain) // with the log open again, as if nothing had been
 		return err
 	}
-	s.parting, s.since = &parting, d.uptime()
+	s.parting, s.since = &parting, s.up()
 	return nil
 }
 
 // goOn carries a written decision on, until the other is confirmed off or the
 // decision is given up. Both end this run of the daemon.
-func (s *solitude) goOn(ctx context.Context) error {
-	d := s.daemon
-	_ = d.log.Close() // a daemon that was killed in the middle finds it open
+func (s *Pair) goOn(ctx context.Context) error {
+	s.Log.Shut() // a daemon that was killed in the middle finds it open
 	if result := s.takeResult(); result != nil {
 		if next, proven := s.parting.After(*result); proven {
-			if err := d.options.Folder.Write(membership.PartingFile, next); err != nil {
+			if err := s.Folder.Write(membership.PartingFile, next); err != nil {
 				return err
 			}
 			s.parting = &next
@@ -260,18 +314,18 @@ func (s *solitude) goOn(ctx context.Context) error {
 	case cluster.AloneShoot:
 		s.shoot(ctx, a)
 	case cluster.AloneGiveUp:
-		d.logger.Warn("this node does not go on alone after all", "node", d.name, "why", why)
-		if err := d.options.Folder.Remove(membership.PartingFile); err != nil {
+		s.Logger.Warn("this node does not go on alone after all", "node", s.Node, "why", why)
+		if err := s.Folder.Remove(membership.PartingFile); err != nil {
 			return err
 		}
-		d.end(ErrAgain)
+		s.End(membership.ErrAgain)
 	case cluster.AloneGoOn:
-		d.end(ErrAgain) // the next start finds it written down, and takes the log over
+		s.End(membership.ErrAgain) // the next start finds it written down, and takes the log over
 	}
 	return nil
 }
 
-func (s *solitude) takeResult() *fence.Result {
+func (s *Pair) takeResult() *fence.Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	result := s.result
@@ -281,8 +335,8 @@ func (s *solitude) takeResult() *fence.Result {
 
 // shoot begins one attempt. Before each packet it is asked whether it is still
 // this node's turn.
-func (s *solitude) shoot(ctx context.Context, began cluster.Apart) {
-	d, w := s.daemon, s.parting.Warrant
+func (s *Pair) shoot(ctx context.Context, began cluster.Apart) {
+	w := s.parting.Warrant
 	s.mu.Lock()
 	s.busy = true
 	tried := s.tried
@@ -293,27 +347,27 @@ func (s *solitude) shoot(ctx context.Context, began cluster.Apart) {
 		if w.MayShoot(cluster.Apart{For: s.apartFor(), OffAfter: began.OffAfter}) {
 			return nil
 		}
-		return fmt.Errorf("the turn of %s is over", d.name)
+		return fmt.Errorf("the turn of %s is over", s.Node)
 	}
-	d.logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "node", duty.Node)
-	d.work.Go(func() {
-		result := d.executor.Fence(ctx, duty, turn)
-		d.logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "node", duty.Node, "outcome",
+	s.Logger.Info("act begins", "act", duty.Act, "kind", string(duty.Kind), "node", duty.Node)
+	s.Go(func() {
+		result := s.Hands.Fence(ctx, duty, turn)
+		s.Logger.Info("act ended", "act", duty.Act, "kind", string(duty.Kind), "node", duty.Node, "outcome",
 			string(result.Outcome), "evidence", result.Evidence)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.busy, s.tried, s.ended, s.result = false, s.tried+1, d.uptime(), &result
+		s.busy, s.tried, s.ended, s.result = false, s.tried+1, s.up(), &result
 	})
 }
 
 // askPower asks the devices of a silent node whether its power is off: if it was
 // before it could shoot, there is no turn to wait for. It changes nothing there.
-func (s *solitude) askPower(ctx context.Context, a cluster.Apart) {
-	d, w := s.daemon, s.warrant
+func (s *Pair) askPower(ctx context.Context, a cluster.Apart) {
+	w := s.warrant
 	if s.parting != nil {
 		w = &s.parting.Warrant
 	}
-	now := d.uptime()
+	now := s.up()
 	s.mu.Lock()
 	idle := a.Contact.Silence < cluster.TimingFor(w.Timing).Test || s.offAfter > 0 || s.busy || s.asking ||
 		now-s.askedAt < powerEvery || len(w.Levels) == 0
@@ -325,24 +379,24 @@ func (s *solitude) askPower(ctx context.Context, a cluster.Apart) {
 		return
 	}
 	levels, quorumAt, known := w.Levels, s.quorumAt, s.known
-	d.work.Go(func() {
-		off := d.poweredOff(ctx, levels)
+	s.Go(func() {
+		off := s.poweredOff(ctx, levels)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.asking = false; off && known {
-			s.offAfter = d.uptime() - quorumAt
+			s.offAfter = s.up() - quorumAt
 		}
 	})
 }
 
 // poweredOff reports whether all devices of one level say that the power is off.
-func (d *Daemon) poweredOff(ctx context.Context, levels [][]fence.Device) bool {
-	ctx, cancel := context.WithTimeout(ctx, executor.CheckTimeout)
+func (s *Pair) poweredOff(ctx context.Context, levels [][]fence.Device) bool {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
 	for _, level := range levels {
 		off := len(level) > 0
 		for _, device := range level {
-			driver, err := d.vault.Driver(device)
+			driver, err := s.Hands.Driver(device)
 			off = off && err == nil && driver.Check(ctx, device).Power == fence.PowerOff
 		}
 		if off {
