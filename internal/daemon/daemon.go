@@ -24,18 +24,22 @@ import (
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/admission"
 	"github.com/clusterd/clusterd/internal/membership/comparing"
 	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
 	"github.com/clusterd/clusterd/internal/membership/pair"
 	"github.com/clusterd/clusterd/internal/membership/returning"
+	"github.com/clusterd/clusterd/internal/membership/roll"
 	"github.com/clusterd/clusterd/internal/membership/vouching"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
+	"github.com/clusterd/clusterd/internal/pace"
 	"github.com/clusterd/clusterd/internal/passage"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
 	"github.com/clusterd/clusterd/internal/register"
+	"github.com/clusterd/clusterd/internal/roster"
 	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/internal/vault"
 	"github.com/clusterd/clusterd/internal/warnings"
@@ -75,7 +79,7 @@ type Host struct {
 	// doorkeeper.
 	Managed func(uuids []string) error
 	// Addresses is what the agent's tunnel reads the other nodes' addresses from.
-	Addresses *AddressBook
+	Addresses *roster.Book
 	// Guard reaches this host's own watchdog and its keys on shared storage; nil
 	// where there are none, and then no level rests on them.
 	Guard hostguard.Host
@@ -103,11 +107,10 @@ type Daemon struct {
 	gossipKey   []byte
 	gossipSeeds []string
 	gossipSince time.Time
-	// timing is the one that log and heartbeats follow; keepLinks changes it.
-	timing string
-	// pairs are the keys of heartbeats, made from the own key pairsOf; only keepLinks uses them.
-	pairs   pairKeys
-	pairsOf string
+	// pace is what log and heartbeats follow; keepLinks changes it.
+	pace pace.Pace
+	// pairs are the keys of heartbeats; only keepLinks uses them.
+	pairs ownkeys.Pairs
 	// own are this node's keys beside that of its identity.
 	own *ownkeys.Keys
 
@@ -133,6 +136,8 @@ type Daemon struct {
 	book      *logbook.Book
 	returning *returning.Return
 	pair      *pair.Pair
+	roll      *roll.Roll
+	admission *admission.Admission
 	comparing *comparing.Comparing
 	box       *mailbox
 	executor  *executor.Executor
@@ -149,18 +154,11 @@ type Daemon struct {
 	tools       *server.Server
 	role        atomic.Pointer[role]
 	decided     atomic.Pointer[decided]
-	incarnation atomic.Uint64
 	warnings    warnings.Book
 	metrics     *metrics.Metrics
 	hearing     hearing
 	stewardship stewardship
-	// begun: what was left for the first start is in the log. Before that this node
-	// decides nothing, also when it leads.
-	begun atomic.Bool
-	// session names this start of the daemon, so that a NodeUp told twice begins
-	// one incarnation. Only keepAdmitted uses it.
-	session string
-	work    sync.WaitGroup
+	work        sync.WaitGroup
 	// closings are what close ends, the last one first.
 	closings []closing
 	// end stops the daemon with a reason; only the first one counts.

@@ -5,6 +5,6 @@
 //
 // The order of a start: identity and replicated log first, so that this node
 // knows the cluster's newest will; then an incarnation and an inventory
-// (admission.go); only then is anything done (law L2). A stop leaves every VM
+// (internal/membership/admission); only then is anything done (law L2). A stop leaves every VM
 // running.
 package daemon

@@ -33,7 +33,7 @@ func (d *Daemon) watchRole(ctx context.Context) {
 		d.stewardship.note(now.leader, time.Now())
 		d.metrics.Tally.Led(now.leader)
 		d.setRole(now)
-		if r.IsLeader && !now.leading && d.begun.Load() && d.passTerm(ctx, r.Term) {
+		if r.IsLeader && !now.leading && d.admission.Begun() && d.passTerm(ctx, r.Term) {
 			now.leading = true
 			d.setRole(now)
 		}

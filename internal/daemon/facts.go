@@ -69,5 +69,5 @@ func (d *Daemon) isLevel(ctx context.Context) bool {
 
 // count keeps the tally of what is applied here.
 func (d *Daemon) count(ctx context.Context) {
-	d.metrics.Tally.Follow(ctx, d.replica.Root, d.replica.Changed, d.incarnation.Load)
+	d.metrics.Tally.Follow(ctx, d.replica.Root, d.replica.Changed, d.admission.Incarnation)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/sleep"
+	"github.com/clusterd/clusterd/internal/systemd"
 )
 
 // An address comes late: a bond, a bridge, a DHCP server, a switch that learns. That is no
@@ -33,7 +34,7 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 		if time.Since(told) >= addressToldFor {
 			told = time.Now()
 			// A boot does not wait for it, and a daemon that waits has not failed.
-			tellManager("READY=1", "STATUS=waits for the address "+d.options.Node.Address)
+			systemd.Tell("READY=1", "STATUS=waits for the address "+d.options.Node.Address)
 			d.logger.Warn("this host does not have the address of this node yet; clusterd waits for it. Look at the "+
 				"network, or correct address in "+nodefile.Path, "node", d.name, "address", d.options.Node.Address, "for", what,
 				"why", err)

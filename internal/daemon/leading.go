@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clusterd/clusterd/internal/pace"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -173,5 +174,5 @@ func (d *Daemon) inQuorum() bool {
 		return false
 	}
 	r := d.log.Role()
-	return r.Leader != "" && !r.LastContact.IsZero() && time.Since(r.LastContact) < d.profile().Heartbeat
+	return r.Leader != "" && !r.LastContact.IsZero() && time.Since(r.LastContact) < pace.ProfileOf(d.replica.Root().Document.Timing).Heartbeat
 }

@@ -72,3 +72,22 @@ func (l ledger) Snapshot() error { return l.daemon.log.Snapshot() }
 
 // Shut ends this node's part in the log; the errors are those of a log that is given up.
 func (l ledger) Shut() { _ = l.daemon.log.Close() }
+
+// Applied is up to which entry this node has applied.
+func (l ledger) Applied() uint64 { return l.daemon.log.Applied() }
+
+// AddVoter makes a node a member of the log that votes.
+func (l ledger) AddVoter(ctx context.Context, node, address string) error {
+	return l.daemon.log.AddVoter(ctx, node, address)
+}
+
+// AddNonvoter makes a node a member of the log that does not vote.
+func (l ledger) AddNonvoter(ctx context.Context, node, address string) error {
+	return l.daemon.log.AddNonvoter(ctx, node, address)
+}
+
+// Members are those of the log.
+func (l ledger) Members() []quorum.Member { return l.daemon.log.Members() }
+
+// Remove takes a member out of the log.
+func (l ledger) Remove(ctx context.Context, node string) error { return l.daemon.log.Remove(ctx, node) }

@@ -25,7 +25,7 @@ func (d *Daemon) loop(ctx context.Context) {
 		in := d.box.drain()
 		in.Beats = d.newBeats(counts)
 		in.State = d.replica.Root()
-		in.Incarnation, in.End = d.incarnation.Load(), d.log.Held().LastIndex
+		in.Incarnation, in.End = d.admission.Incarnation(), d.log.Held().LastIndex
 		role := d.role.Load()
 		in.Leader, in.Leading = role.leader, role.leading
 		if in.Leading {

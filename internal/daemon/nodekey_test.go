@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/roster"
 )
 
 // rotateKeyOf asks one node for another key of a node.
@@ -60,7 +61,7 @@ func (s *site) expectTurned(t *testing.T, node string, old *pki.NodeKey, before 
 				}
 			}
 		}
-		roster := rosterOf(at, membership.RootKeys{State: peer.replica.Root()}, peer.replica.Root())
+		roster := roster.Of(at, membership.RootKeys{State: peer.replica.Root()}, peer.replica.Root())
 		if roster.Nodes[node] != own.Fingerprint() || len(roster.Next) != 0 ||
 			!slices.Contains(sortedNames(roster.Removed), old.Fingerprint()) {
 			t.Errorf("the forwarder of %s is told %+v", at, roster)
@@ -214,7 +215,7 @@ func (s *site) endAmid(t *testing.T, step turnStep) {
 	d = s.members[node].daemon
 	s.until("the turn is over", func() bool {
 		me, known := d.replica.Root().Nodes.Get(node)
-		return known && d.admitted() && me.KeyTurn == nil && me.Fingerprint != old.Fingerprint()
+		return known && d.admission.Admitted() && me.KeyTurn == nil && me.Fingerprint != old.Fingerprint()
 	})
 	after, _ := d.replica.Root().Nodes.Get(node)
 	before.Incarnation = after.Incarnation // its daemon started anew

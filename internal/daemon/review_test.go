@@ -136,7 +136,7 @@ func TestASecondDaemonOfANodeEndsTheFirst(t *testing.T) {
 func TestANodeUpToldTwiceIsOneIncarnation(t *testing.T) {
 	inBubble(t, func(s *site) {
 		d := s.members[s.followers()[0]].daemon
-		first := d.incarnation.Load()
+		first := d.admission.Incarnation()
 		me, _ := d.replica.Root().Nodes.Get(d.name)
 		if first == 0 || me.Incarnation != first || me.Session == "" {
 			t.Errorf("incarnation %d of the daemon, %d in the State, under the name %q", first, me.Incarnation, me.Session)

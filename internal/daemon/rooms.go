@@ -13,6 +13,7 @@ import (
 	"github.com/clusterd/clusterd/internal/fencing"
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
+	"github.com/clusterd/clusterd/internal/membership/admission"
 	"github.com/clusterd/clusterd/internal/membership/comparing"
 	"github.com/clusterd/clusterd/internal/membership/entrance"
 	"github.com/clusterd/clusterd/internal/membership/inquiry"
@@ -20,9 +21,11 @@ import (
 	"github.com/clusterd/clusterd/internal/membership/ownkeys"
 	"github.com/clusterd/clusterd/internal/membership/pair"
 	"github.com/clusterd/clusterd/internal/membership/returning"
+	"github.com/clusterd/clusterd/internal/membership/roll"
 	"github.com/clusterd/clusterd/internal/membership/vouching"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
+	"github.com/clusterd/clusterd/internal/pace"
 	"github.com/clusterd/clusterd/internal/passage"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
@@ -37,32 +40,31 @@ func (d *Daemon) makeRooms() (err error) {
 	if d.own, err = d.newOwnKeys(); err != nil {
 		return err
 	}
+	d.pairs.Keys = d.own
+	d.ears = d.newEars()
+	d.admission = d.newAdmission()
 	if d.options.Networks != nil {
 		d.networks = networks.New(d.networkOptions())
 	}
 	d.executor = executor.New(d.executorOptions())
 	d.fencing = d.newDesk()
 	d.guard = hostguard.New(d.guardOptions())
-	d.door, d.ears = d.newDoor(), d.newEars()
+	d.door = d.newDoor()
 	d.metrics = metrics.New(d.measured)
 	d.homes = homes.New(nil, d.logger)
 	d.comparing, d.returning, d.pair = d.newComparing(), d.newReturn(), d.newPair()
+	d.roll = d.newRoll()
+	d.pace = pace.Pace{Folder: d.options.Folder, Logger: d.logger}
 	d.plans = recorder.New(recorder.Options{Folder: d.options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
 		Logger: d.logger})
 	if able, is := d.agent.(agents.Revealing); is {
 		able.RevealBy(d.vault.Reveal)
 	}
-	d.options.Addresses.hear(d.register.RefusedMove)
+	d.options.Addresses.Hear(d.register.RefusedMove)
 	d.tools = d.newServer()
 	d.page = d.newPage(d.tools.Handler())
 	return nil
 }
-
-// Members are those of the log.
-func (l ledger) Members() []quorum.Member { return l.daemon.log.Members() }
-
-// Remove takes a member out of the log.
-func (l ledger) Remove(ctx context.Context, node string) error { return l.daemon.log.Remove(ctx, node) }
 
 // asker puts this node's questions to others.
 func (d *Daemon) asker() inquiry.Asker {
@@ -95,7 +97,7 @@ func (d *Daemon) newDesk() *fencing.Desk {
 
 func (d *Daemon) newDoor() *passage.Door {
 	return passage.New(passage.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Agent: d.agent,
-		Policy: d.options.Node.Definitions, Incarnation: d.incarnation.Load, Admitted: d.admitted, Blind: d.blind,
+		Policy: d.options.Node.Definitions, Incarnation: d.admission.Incarnation, Admitted: d.admission.Admitted, Blind: d.blind,
 		InForce: d.guard.InForce, Managed: d.options.Managed, Warnings: &d.warnings})
 }
 
@@ -176,7 +178,7 @@ func (d *Daemon) do() func(context.Context, agents.Act) agents.Result {
 func (d *Daemon) networkOptions() networks.Options {
 	return networks.Options{
 		Node: d.name, Driver: d.options.Networks, Root: func() *cluster.State { return d.replica.Root() },
-		Changed: func() <-chan struct{} { return d.replica.Changed() }, Admitted: d.admitted,
+		Changed: func() <-chan struct{} { return d.replica.Changed() }, Admitted: d.admission.Admitted,
 		Own: func() string { return d.address }, Addresses: d.peers,
 		Warn: func(name, text string) { d.warnings.Set(name, text) },
 	}
@@ -193,7 +195,7 @@ func (d *Daemon) keepNetworks(ctx context.Context) {
 func (d *Daemon) guardOptions() hostguard.Options {
 	return hostguard.Options{
 		Node: d.name, Boot: d.boot, Logger: d.logger, Host: d.options.Guard, Agent: d.agent, Go: d.work.Go,
-		Root: func() *cluster.State { return d.replica.Root() }, Incarnation: d.incarnation.Load,
+		Root: func() *cluster.State { return d.replica.Root() }, Incarnation: d.admission.Incarnation,
 		InTouch: func(ctx context.Context) error { return d.log.Verify(ctx) },
 		Warn:    func(subject, text string) { d.warnings.Set(subject, text) }, Hear: d.box.add,
 	}
@@ -214,17 +216,12 @@ func (d *Daemon) newBook() *logbook.Book {
 func (d *Daemon) newReturn() *returning.Return {
 	return returning.New(returning.Options{Node: d.name, Address: d.address, Folder: d.options.Folder, Logger: d.logger,
 		Warnings: &d.warnings, Log: ledger{d}, Book: d.book, Ask: d.asker().Ask, Store: d.store,
-		Dials: d.options.Links == nil || d.options.Links.Secured, Admitted: d.admitted, End: d.endWith})
+		Dials: d.options.Links == nil || d.options.Links.Secured, Admitted: d.admission.Admitted, End: d.endWith})
 }
 
 func (d *Daemon) newComparing() *comparing.Comparing {
 	return comparing.New(comparing.Options{Node: d.name, Version: Version, Logger: d.logger, Warnings: &d.warnings,
 		Log: ledger{d}, Roots: &d.replica.recent, Ask: d.asker().Ask, Peers: d.peers, Lose: d.book.Lose})
-}
-
-func (d *Daemon) admitted() bool {
-	me, known := d.replica.Root().Nodes.Get(d.name)
-	return known && me.Incarnation != 0 && me.Incarnation == d.incarnation.Load() && me.State != cluster.NodeLooking
 }
 
 // hands reach the fence devices of the other of two nodes.
@@ -236,7 +233,18 @@ type hands struct {
 func (d *Daemon) newPair() *pair.Pair {
 	return pair.New(pair.Options{Node: d.name, Address: d.address, Boot: d.boot, Folder: d.options.Folder,
 		RunDir: d.options.Node.RunDir, Logger: d.logger, Warnings: &d.warnings, Log: ledger{d},
-		Hands: hands{d.executor, d.vault}, InQuorum: d.inQuorum, Incarnation: d.incarnation.Load,
+		Hands: hands{d.executor, d.vault}, InQuorum: d.inQuorum, Incarnation: d.admission.Incarnation,
 		Heard: func() map[string]quorum.Beat { return d.pulse.Heard() }, Uptime: d.options.Uptime, Go: d.work.Go,
 		End: d.endWith, Fatal: d.fatal})
+}
+
+func (d *Daemon) newRoll() *roll.Roll {
+	return &roll.Roll{Node: d.name, Logger: d.logger, Log: ledger{d}, Renew: d.vault.Renew,
+		Heard: func() map[string]quorum.Beat { return d.pulse.Heard() }}
+}
+
+func (d *Daemon) newAdmission() *admission.Admission {
+	return admission.New(admission.Options{Node: d.name, Address: d.address, Boot: d.boot, Version: Version,
+		Folder: d.options.Folder, Logger: d.logger, Warnings: &d.warnings, Log: ledger{d}, Store: d.store, Agent: d.agent,
+		Capacity: d.ears.Has, Fatal: d.fatal})
 }

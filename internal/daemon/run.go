@@ -9,6 +9,7 @@ import (
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/systemd"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/quorum/gossip"
 )
@@ -37,10 +38,10 @@ func (d *Daemon) Run(parent context.Context) error {
 	for _, part := range d.loops() {
 		d.work.Go(func() { part.run(ctx) })
 	}
-	tellManager("READY=1", "STATUS=up as "+d.name)
+	systemd.Tell("READY=1", "STATUS=up as "+d.name)
 	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)
 	<-ctx.Done()
-	tellManager("STOPPING=1")
+	systemd.Tell("STOPPING=1")
 	d.close()
 	d.work.Wait()
 	if cause := context.Cause(ctx); parent.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
@@ -89,7 +90,7 @@ func (d *Daemon) openLog() error {
 		return err
 	}
 	options := quorum.Options{
-		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profileAtStart(), Logger: d.logger,
+		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.pace.AtStart(), Logger: d.logger,
 		Unfit:         d.replica.unfit,
 		Cut:           func(why string) { d.book.Lose(message.Words(why)) },
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
@@ -124,10 +125,10 @@ func (d *Daemon) openPulse() error {
 		wire = d.shutWire // it answers no test: a daemon without its log is as good as silent
 	}
 	d.pulse, err = quorum.OpenPulse(quorum.PulseOptions{
-		ID: d.name, Packets: packets, Wire: wire, Profile: profileOf(d.timing), Logger: d.logger,
+		ID: d.name, Packets: packets, Wire: wire, Profile: d.pace.Followed(), Logger: d.logger,
 		ProbeKernel: d.options.ProbeKernel,
 		State: func() quorum.Beat {
-			return quorum.Beat{Incarnation: d.incarnation.Load(), Generation: d.replica.Root().Generation,
+			return quorum.Beat{Incarnation: d.admission.Incarnation(), Generation: d.replica.Root().Generation,
 				Applied: d.log.Applied(), Held: d.log.Held()}
 		},
 	})
@@ -162,7 +163,7 @@ func (d *Daemon) loops() []part {
 	return []part{
 		{"steps of the mind", d.loop},
 		{"leadership", d.watchRole},
-		{"admission", d.keepAdmitted},
+		{"admission", d.admission.Run},
 
 		{"hints of the hypervisor", d.ears.WatchAgent},
 		{"answers of the hypervisor", d.ears.KeepAsking},
@@ -179,7 +180,7 @@ func (d *Daemon) loops() []part {
 		{"this host's keys on disks", d.guard.KeepKeys},
 		{"giving up when cut off", d.guard.KeepYield},
 
-		{"members of the log", d.keepMembers},
+		{"members of the log", d.roll.Run},
 		{"removal while this node was down", d.returning.KeepStanding},
 		{"two nodes", d.pair.Run},
 		{"a cluster that went on alone", d.returning.KeepRejoining},

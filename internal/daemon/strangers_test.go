@@ -11,6 +11,7 @@ import (
 	"github.com/clusterd/clusterd/internal/audit"
 	"github.com/clusterd/clusterd/internal/membership/inquiry"
 	"github.com/clusterd/clusterd/internal/membership/vouching"
+	"github.com/clusterd/clusterd/internal/roster"
 	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
@@ -53,8 +54,8 @@ func TestMembersThatAreDownHoldUpNoQuestionForLong(t *testing.T) {
 func TestWhoIsRefusedAtThePortOfMovesIsKept(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.kill("node1")
-		book := &AddressBook{}
-		s.books = map[string]*AddressBook{"node1": book}
+		book := &roster.Book{}
+		s.books = map[string]*roster.Book{"node1": book}
 		s.start("node1")
 		before := len(s.trail("node1"))
 		knock := tunnel.Refusal{From: "10.0.0.8:4000", Knock: tunnel.KnockBarred, Act: "connect", Reason: "barred", Count: 7}

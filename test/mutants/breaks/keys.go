@@ -1,7 +1,7 @@
 package breaks
 
 const rekey, sealed, authority = "cluster/apply/keys.go", "cluster/apply/fit.go", "cluster/apply/keys.go"
-const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/daemon/pairs.go"
+const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/membership/ownkeys/pairs.go"
 
 // keys are breaks of L10 in what authenticates: who was a member once, or only listens, could speak
 // for a node or mute it.
@@ -224,12 +224,12 @@ var keys = []Mutant{
 	{
 		Name: "heartbeats-with-the-old-pair", Law: "L10",
 		Broken: "a node with a new key goes on with the pair keys of the old one",
-		Edits:  []Edit{{pairs, "\tif d.pairsOf != own.Fingerprint() {", "\tif d.pairsOf == \"\" {"}},
+		Edits:  []Edit{{pairs, "\tif p.of != own.Fingerprint() {", "\tif p.of == \"\" {"}},
 		Nets:   first(tests("internal/daemon", "^TestANodesKeyIsRotatedUnderLoad$")),
 	},
 	{
 		Name: "turned-links-stay", Law: "L10", Broken: "connections made with the old key of a node are not cut",
-		Edits: []Edit{{"internal/daemon/members.go", "\td.mux.Recheck()\n\td.wire.Recheck()\n", ""}},
+		Edits: []Edit{{"internal/daemon/doors.go", "\td.mux.Recheck()\n\td.wire.Recheck()\n", ""}},
 		Nets:  first(tests("internal/daemon", "^TestLinksOfATurnedKeyAreCut$")),
 	},
 	{

@@ -376,7 +376,7 @@ var strangers = []Mutant{
 	},
 	{
 		Name: "forwarders-know-no-addresses", Law: "L10", Broken: "the forwarder is not told where the members are",
-		Edits: []Edit{{"internal/daemon/members.go", "\troster.Addresses = d.homesTold\n", ""}},
+		Edits: []Edit{{"internal/daemon/doors.go", "\tknown.Addresses = d.homesTold\n", ""}},
 		Nets:  first(tests("internal/daemon", "^TestWhereMembersAreIsToldToThePorts$")),
 	},
 	{

@@ -75,7 +75,7 @@ var alone = []Mutant{
 	},
 	{
 		Name: "leads-before-it-is-alone", Law: "L4", Broken: "a node that took its log over decides before the log says so",
-		Edits: []Edit{{"internal/daemon/ears.go", "!now.leading && d.begun.Load() && d.passTerm",
+		Edits: []Edit{{"internal/daemon/ears.go", "!now.leading && d.admission.Begun() && d.passTerm",
 			"!now.leading && d.passTerm"}},
 		Nets: first(tests("internal/daemon", "^TestNothingIsDecidedBeforeTheNewGeneration$")),
 	},

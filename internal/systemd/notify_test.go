@@ -1,4 +1,4 @@
-package daemon
+package systemd
 
 import (
 	"net"
@@ -18,7 +18,7 @@ func TestTheServiceManagerIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("NOTIFY_SOCKET", path)
-	tellManager("READY=1", "STATUS=up")
+	Tell("READY=1", "STATUS=up")
 	heard := make([]byte, 64)
 	n, err := manager.Read(heard)
 	if want := "READY=1\nSTATUS=up"; err != nil || string(heard[:n]) != want {

@@ -1,4 +1,6 @@
-package daemon
+// Package roster tells the process that carries live moves where the other nodes are, which keys they
+// have, and which moves are under way.
+package roster
 
 import (
 	"reflect"
@@ -9,10 +11,10 @@ import (
 	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
-// AddressBook tells the tunnel where the other nodes are, which keys they have,
+// Book tells the tunnel where the other nodes are, which keys they have,
 // and which migrations are under way; the daemon keeps it in line with the State. The way back it
 // tells the daemon whom the forwarder refused.
-type AddressBook struct {
+type Book struct {
 	mu        sync.Mutex
 	addresses map[string]string
 	roster    tunnel.Roster
@@ -24,7 +26,7 @@ type AddressBook struct {
 }
 
 // Address returns the TLS address of a node.
-func (b *AddressBook) Address(node string) (string, bool) {
+func (b *Book) Address(node string) (string, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	address, known := b.addresses[node]
@@ -32,7 +34,7 @@ func (b *AddressBook) Address(node string) (string, bool) {
 }
 
 // Refused passes on whom the forwarder sent away. It does not block.
-func (b *AddressBook) Refused(one tunnel.Refusal) {
+func (b *Book) Refused(one tunnel.Refusal) {
 	b.mu.Lock()
 	hear := b.refused
 	b.mu.Unlock()
@@ -41,8 +43,8 @@ func (b *AddressBook) Refused(one tunnel.Refusal) {
 	}
 }
 
-// hear says who is told of refusals.
-func (b *AddressBook) hear(refused func(tunnel.Refusal)) {
+// Hear says who is told of refusals.
+func (b *Book) Hear(refused func(tunnel.Refusal)) {
 	if b == nil {
 		return
 	}
@@ -51,7 +53,8 @@ func (b *AddressBook) hear(refused func(tunnel.Refusal)) {
 	b.refused = refused
 }
 
-func (b *AddressBook) set(roster tunnel.Roster, addresses map[string]string) error {
+// Set takes in what the forwarder may act on, and where the others are.
+func (b *Book) Set(roster tunnel.Roster, addresses map[string]string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.addresses = addresses
@@ -65,8 +68,8 @@ func (b *AddressBook) set(roster tunnel.Roster, addresses map[string]string) err
 	return nil
 }
 
-// rosterOf is what the forwarder may act on.
-func rosterOf(self string, known membership.KeySource, root *cluster.State) tunnel.Roster {
+// Of is what the forwarder may act on.
+func Of(self string, known membership.KeySource, root *cluster.State) tunnel.Roster {
 	keys := known.Keys()
 	roster := tunnel.Roster{Nodes: keys.Nodes, Next: keys.Next, Removed: keys.Removed, Authorities: keys.Authorities}
 	for _, service := range root.Services.Rows() {

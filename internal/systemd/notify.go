@@ -1,4 +1,5 @@
-package daemon
+// Package systemd tells the service manager how this daemon is.
+package systemd
 
 import (
 	"net"
@@ -7,10 +8,10 @@ import (
 	"time"
 )
 
-// tellManager tells the service manager how this daemon is, by the protocol of sd_notify(3);
+// Tell tells the service manager how this daemon is, by the protocol of sd_notify(3);
 // where none listens, nothing happens. Type=notify makes "systemctl start" return only when
 // the tools can be used.
-func tellManager(lines ...string) {
+func Tell(lines ...string) {
 	address := os.Getenv("NOTIFY_SOCKET")
 	if address == "" {
 		return
