@@ -174,5 +174,6 @@ func (d *Daemon) inQuorum() bool {
 		return false
 	}
 	r := d.log.Role()
-	return r.Leader != "" && !r.LastContact.IsZero() && time.Since(r.LastContact) < pace.ProfileOf(d.replica.Root().Document.Timing).Heartbeat
+	within := pace.ProfileOf(d.replica.Root().Document.Timing).Heartbeat
+	return r.Leader != "" && !r.LastContact.IsZero() && time.Since(r.LastContact) < within
 }

@@ -97,8 +97,8 @@ func (d *Daemon) newDesk() *fencing.Desk {
 
 func (d *Daemon) newDoor() *passage.Door {
 	return passage.New(passage.Options{Node: d.name, Logger: d.logger, Log: ledger{d}, Agent: d.agent,
-		Policy: d.options.Node.Definitions, Incarnation: d.admission.Incarnation, Admitted: d.admission.Admitted, Blind: d.blind,
-		InForce: d.guard.InForce, Managed: d.options.Managed, Warnings: &d.warnings})
+		Policy: d.options.Node.Definitions, Incarnation: d.admission.Incarnation, Admitted: d.admission.Admitted,
+		Blind: d.blind, InForce: d.guard.InForce, Managed: d.options.Managed, Warnings: &d.warnings})
 }
 
 // blind says why what this node knows does not tell which VMs may run here.

@@ -50,13 +50,15 @@ func ProfileOf(timing string) quorum.Profile {
 	return profile
 }
 
-// Log and Pulse are what follows.
-type (
-	Log interface {
-		Retime(profile quorum.Profile) error
-	}
-	Pulse interface{ Retime(profile quorum.Profile) }
-)
+// Log is the replicated log, which may refuse a timing.
+type Log interface {
+	Retime(profile quorum.Profile) error
+}
+
+// Pulse is what sends and hears heartbeats.
+type Pulse interface {
+	Retime(profile quorum.Profile)
+}
 
 // Follow lets log and heartbeats follow the timing of a State; false where they do already.
 func (p *Pace) Follow(root *cluster.State, log Log, pulse Pulse) (changes bool, err error) {

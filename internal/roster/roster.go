@@ -1,5 +1,5 @@
-// Package roster tells the process that carries live moves where the other nodes are, which keys they
-// have, and which moves are under way.
+// Package roster tells the process that carries live moves where the other nodes are, which keys
+// they have, and which moves are under way.
 package roster
 
 import (

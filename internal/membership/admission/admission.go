@@ -156,7 +156,8 @@ func (a *Admission) admit(ctx context.Context) error {
 		return fmt.Errorf("waiting for the hypervisor: %w", err)
 	}
 	a.incarnation.Store(incarnation)
-	refused, err := a.Log.Propose(ctx, cluster.Inventory{Node: a.Node, Incarnation: incarnation, Boot: a.Boot, Found: found})
+	here := cluster.Inventory{Node: a.Node, Incarnation: incarnation, Boot: a.Boot, Found: found}
+	refused, err := a.Log.Propose(ctx, here)
 	if err != nil {
 		return err
 	}

@@ -225,15 +225,15 @@ var ports = []Mutant{
 	{
 		Name: "metrics-refused-without-a-trace", Law: "L10",
 		Broken: "who was not let read metrics is not in the audit trail",
-		Edits:  []Edit{{served, "\t\td.refusedMonitor(r.RemoteAddr, err)\n", ""}},
+		Edits:  []Edit{{served, "\t\td.register.RefusedMonitor(r.RemoteAddr, err)\n", ""}},
 		Nets:   first(tests("internal/daemon", "^TestMetricsAreReadByACertificateThatMayLook$")),
 	},
 	{
 		Name: "metrics-for-any-certificate", Law: "L10",
 		Broken: "whoever the authority signed reads metrics, recorded or not",
 		Edits: []Edit{{served, "\t\terr = d.store.Admit(pki.ChannelLook, pki.Accepting, peer)\n\t}\n\tif err != nil {\n" +
-			"\t\td.refusedMonitor",
-			"\t\t_ = d.store\n\t}\n\tif err != nil {\n\t\td.refusedMonitor"}},
+			"\t\td.register.RefusedMonitor",
+			"\t\t_ = d.store\n\t}\n\tif err != nil {\n\t\td.register.RefusedMonitor"}},
 		Nets: first(tests("internal/daemon", "^TestMetricsAreReadByACertificateThatMayLook$")),
 	},
 	{

@@ -21,8 +21,8 @@ func majority() []Mutant {
 	}...)
 }
 
-const rule, applied, shell, files, back = "cluster/alone.go", "cluster/apply/member.go", "internal/membership/pair/alone.go",
-	"internal/membership/pair/files.go", "internal/membership/returning/rejoin.go"
+const rule, applied, shell, files, back = "cluster/alone.go", "cluster/apply/member.go",
+	"internal/membership/pair/alone.go", "internal/membership/pair/files.go", "internal/membership/returning/rejoin.go"
 
 // alone are the breaks of L4's exception: one of two nodes goes on by itself.
 var alone = []Mutant{
