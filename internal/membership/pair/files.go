@@ -13,9 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clusterd/clusterd/cluster"
-	"github.com/clusterd/clusterd/internal/membership"
-
 	clustermind "github.com/clusterd/clusterd/cluster/mind"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/quorum"
 )
 
