@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/fence"
@@ -25,6 +26,16 @@ type Command interface {
 type Change struct{}
 
 func (Change) change() {}
+
+// Refusal returns the first of the refusals of commands as an error, or nil.
+func Refusal(refused []message.Text) error {
+	for _, why := range refused {
+		if !why.IsZero() {
+			return fmt.Errorf("refused: %s", why)
+		}
+	}
+	return nil
+}
 
 // Kinds are those of this release.
 func Kinds() []string { return Current.Kinds() }

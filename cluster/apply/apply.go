@@ -4,7 +4,6 @@
 package apply
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
@@ -23,14 +22,7 @@ type Applied struct {
 }
 
 // Err returns the first refusal as an error, or nil.
-func (a Applied) Err() error {
-	for _, why := range a.Refused {
-		if !why.IsZero() {
-			return fmt.Errorf("refused: %s", why)
-		}
-	}
-	return nil
-}
+func (a Applied) Err() error { return cluster.Refusal(a.Refused) }
 
 // Apply changes the State by one committed entry and returns what happened. It
 // refuses each command that breaks a law, whatever the planner thought, and

@@ -17,7 +17,6 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/cli"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
-	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/nearest"
@@ -232,7 +231,7 @@ func skipEntry(c *urfave.Context, node nodefile.Node) error {
 	if c.NArg() > 0 || !c.IsSet("skip") {
 		return command.Usage("stepping over an entry takes its index and no names of nodes: clusterd recover --skip INDEX")
 	}
-	step, err := daemon.StepOver(node, c.Uint64("skip"), c.String("entry"), operator())
+	step, err := membership.StepOver(node, c.Uint64("skip"), c.String("entry"), operator())
 	if err != nil {
 		return err
 	}
@@ -259,7 +258,7 @@ func tellPosition(node nodefile.Node) error {
 	}
 	fmt.Printf("The log on %s ends with term %d, index %d. Its members: %s.\n", node.Name, found.LastTerm,
 		found.LastIndex, strings.Join(members, ", "))
-	stuck, err := daemon.StuckAt(node)
+	stuck, err := membership.StuckAt(node)
 	if err != nil {
 		return err
 	}

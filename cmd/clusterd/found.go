@@ -10,13 +10,14 @@ import (
 
 	"github.com/clusterd/clusterd/internal/assemble"
 
+	urfave "github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
 	"github.com/clusterd/clusterd/agents/vm/doorkeeper"
 	"github.com/clusterd/clusterd/cmd/clusterd/command"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
-	urfave "github.com/urfave/cli/v2"
-	"golang.org/x/term"
 )
 
 func initCommand() *urfave.Command {
@@ -35,7 +36,7 @@ func initCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			if err := daemon.OnThisHost(node); err != nil {
+			if err := membership.OnThisHost(node); err != nil {
 				return err
 			}
 			if err := membership.Found(node, c.String("name")); err != nil {
@@ -63,7 +64,7 @@ func joinCommand() *urfave.Command {
 			if err != nil {
 				return err
 			}
-			if err := daemon.OnThisHost(node); err != nil {
+			if err := membership.OnThisHost(node); err != nil {
 				return err
 			}
 			membership, err := membership.JoinCluster(c.Context, node, daemon.Version, text)

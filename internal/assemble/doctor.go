@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
 	"github.com/clusterd/clusterd/fence/watchdog"
+	"github.com/clusterd/clusterd/internal/adoption"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/owned"
@@ -23,20 +24,20 @@ import (
 // importer takes VMs in by libvirt.
 type importer struct{ agent *vm.Agent }
 
-func newImporter(agent agents.Agent) daemon.Importer {
+func newImporter(agent agents.Agent) adoption.Importer {
 	if libvirt, ok := libvirtOf(agent); ok {
 		return importer{libvirt}
 	}
 	return nil
 }
 
-// Dump implements daemon.Importer.
-func (i importer) Dump(ctx context.Context, title string) (daemon.Imported, error) {
+// Dump implements adoption.Importer.
+func (i importer) Dump(ctx context.Context, title string) (adoption.Imported, error) {
 	d, err := i.agent.DumpForImport(ctx, title)
-	return daemon.Imported{Definition: d.XML, UUID: d.UUID, Running: d.Running, ForgetsTPM: d.ForgetsTPM}, err
+	return adoption.Imported{Definition: d.XML, UUID: d.UUID, Running: d.Running, ForgetsTPM: d.ForgetsTPM}, err
 }
 
-// Unpersist implements daemon.Importer.
+// Unpersist implements adoption.Importer.
 func (i importer) Unpersist(ctx context.Context, uuid string) error {
 	return i.agent.Unpersist(ctx, uuid)
 }

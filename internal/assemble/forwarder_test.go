@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/clusterd/clusterd/internal/config/nodefile"
-	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/roster"
 	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
@@ -20,7 +20,7 @@ func TestAForwarderIsToldWhereToListen(t *testing.T) {
 
 // TestForwarderAndDaemonHearOfEachOther: the one who the members are, the other who was refused.
 func TestForwarderAndDaemonHearOfEachOther(t *testing.T) {
-	book := &daemon.AddressBook{}
+	book := &roster.Book{}
 	w := newWay(nodefile.Node{RunDir: t.TempDir()}, Self{}, book, nil)
 	if book.Changed == nil || w.config.Refused == nil {
 		t.Fatal("one of them hears nothing")

@@ -15,8 +15,8 @@ import (
 	"github.com/clusterd/clusterd/agents/simulated"
 	"github.com/clusterd/clusterd/agents/vm"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
-	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/roster"
 	"github.com/clusterd/clusterd/internal/tunnel"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/resources"
@@ -24,9 +24,9 @@ import (
 
 // newAgent makes the hypervisor's agent, and for libvirt the tunnel that its
 // migrations take.
-func newAgent(node nodefile.Node, self Self, logger *slog.Logger) (agents.Agent, *daemon.AddressBook, func(),
+func newAgent(node nodefile.Node, self Self, logger *slog.Logger) (agents.Agent, *roster.Book, func(),
 	error) {
-	book := &daemon.AddressBook{}
+	book := &roster.Book{}
 	if node.Witness {
 		return agents.None{}, book, func() {}, nil
 	}

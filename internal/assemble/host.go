@@ -10,6 +10,7 @@ import (
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/daemon"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/roster"
 )
 
 // SpareTheMachine is done before anything else: it holds for every thread and every page that comes
@@ -66,7 +67,7 @@ func Host(node nodefile.Node, self Self, logger *slog.Logger, root func() *clust
 // simulatedHost is one in a folder, of `make demo SIM=1`: its VMs, its power and its kernel are
 // files there. Services made of resources are real where they are asked for.
 func simulatedHost(node nodefile.Node, logger *slog.Logger) (daemon.Host, func(), error) {
-	host := daemon.Host{Addresses: &daemon.AddressBook{}, Drivers: PowerDrivers(logger),
+	host := daemon.Host{Addresses: &roster.Book{}, Drivers: PowerDrivers(logger),
 		ProbeKernel: simulatedKernel(node.Simulate.Dir)}
 	vms, err := simulated.New(simulated.Options{Dir: node.Simulate.Dir, Node: node.Name})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/config/nodefile"
-	"github.com/clusterd/clusterd/internal/daemon"
+	"github.com/clusterd/clusterd/internal/roster"
 	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
@@ -19,7 +19,7 @@ import (
 // process open the route.
 type way struct {
 	node   nodefile.Node
-	book   *daemon.AddressBook
+	book   *roster.Book
 	config tunnel.Config
 	argv   []string
 	logger *slog.Logger
@@ -29,7 +29,7 @@ type way struct {
 }
 
 // newWay has the forwarder told what the daemon knows, and the daemon whom the forwarder refused.
-func newWay(node nodefile.Node, self Self, book *daemon.AddressBook, logger *slog.Logger) *way {
+func newWay(node nodefile.Node, self Self, book *roster.Book, logger *slog.Logger) *way {
 	w := &way{node: node, book: book, config: TunnelConfig(node, logger), argv: self.forwarder(node), logger: logger}
 	book.Changed, w.config.Refused = w.writeRoster, book.Refused
 	return w

@@ -109,7 +109,7 @@ func TestANodeThatBootsAloneWaits(t *testing.T) {
 		if shots := s.world.shotsFired(); len(shots) != 0 {
 			t.Errorf("it shot: %v", shots)
 		}
-		texts := strings.Join(s.current("node1").warnings.texts(), "\n")
+		texts := strings.Join(s.current("node1").warnings.Texts(), "\n")
 		if !strings.Contains(texts, "has not been in quorum with node2 since it booted") ||
 			!strings.Contains(texts, "clusterd recover") {
 			t.Errorf("it does not say what it waits for:\n%s", texts)

@@ -74,11 +74,11 @@ func TestTheAuthorityIsRotatedUnderLoad(t *testing.T) {
 		}
 		for _, name := range threeNodes {
 			d := s.members[name].daemon
-			believed := d.authorities()
+			believed := d.registry.Authorities()
 			if s.authorityOf(t, name) != after || len(believed) != 1 || pki.Fingerprint(believed[0]) != after {
 				t.Errorf("%s believes %d authorities", name, len(believed))
 			}
-			ca, err := d.authority(d.replica.Root())
+			ca, err := d.vault.Authority(d.replica.Root())
 			if err != nil || ca.Pin() != after {
 				t.Errorf("%s signs with another authority: %v", name, err)
 			}

@@ -23,6 +23,7 @@ import (
 	"github.com/clusterd/clusterd/internal/hostguard"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/roster"
 	"github.com/clusterd/clusterd/internal/server"
 	"github.com/clusterd/clusterd/quorum/quorumtest"
 )
@@ -53,7 +54,7 @@ type site struct {
 	// asks: the daemons ask each other by their interfaces, where their links let them.
 	asks bool
 	// books are what forwarders are told by, where a test has some.
-	books map[string]*AddressBook
+	books map[string]*roster.Book
 	// pagers stand in for programs and addresses of alerts, one for each daemon that
 	// starts; nil where none are declared.
 	pagers func(node string) teller

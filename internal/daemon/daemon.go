@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,18 +15,34 @@ import (
 	"github.com/clusterd/clusterd/agents/network"
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
+	"github.com/clusterd/clusterd/internal/adoption"
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/ears"
 	"github.com/clusterd/clusterd/internal/executor"
+	"github.com/clusterd/clusterd/internal/fencing"
 	"github.com/clusterd/clusterd/internal/homes"
 	"github.com/clusterd/clusterd/internal/hostguard"
-	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/admission"
+	"github.com/clusterd/clusterd/internal/membership/comparing"
+	"github.com/clusterd/clusterd/internal/membership/logbook"
+	"github.com/clusterd/clusterd/internal/membership/ownkeys"
+	"github.com/clusterd/clusterd/internal/membership/pair"
+	"github.com/clusterd/clusterd/internal/membership/returning"
+	"github.com/clusterd/clusterd/internal/membership/roll"
+	"github.com/clusterd/clusterd/internal/membership/vouching"
 	"github.com/clusterd/clusterd/internal/metrics"
 	"github.com/clusterd/clusterd/internal/networks"
+	"github.com/clusterd/clusterd/internal/pace"
+	"github.com/clusterd/clusterd/internal/passage"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/internal/recorder"
+	"github.com/clusterd/clusterd/internal/register"
+	"github.com/clusterd/clusterd/internal/roster"
 	"github.com/clusterd/clusterd/internal/server"
+	"github.com/clusterd/clusterd/internal/vault"
+	"github.com/clusterd/clusterd/internal/warnings"
 	"github.com/clusterd/clusterd/internal/web"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/quorum/gossip"
@@ -57,12 +74,12 @@ type Host struct {
 	// Doctor adds findings about this host.
 	Doctor func(ctx context.Context, root *cluster.State) []Finding
 	// Importer takes existing VMs in; nil where the hypervisor cannot.
-	Importer Importer
+	Importer adoption.Importer
 	// Managed is told the UUIDs of the managed VMs whenever they change, for the
 	// doorkeeper.
 	Managed func(uuids []string) error
 	// Addresses is what the agent's tunnel reads the other nodes' addresses from.
-	Addresses *AddressBook
+	Addresses *roster.Book
 	// Guard reaches this host's own watchdog and its keys on shared storage; nil
 	// where there are none, and then no level rests on them.
 	Guard hostguard.Host
@@ -84,26 +101,24 @@ type Daemon struct {
 	address    string
 	boot       string
 	hardware   string
-	vault      vault
+	vault      *vault.Vault
 	// gossip and its keys are keepLinks' own.
 	gossip      *gossip.Gossip
 	gossipKey   []byte
 	gossipSeeds []string
 	gossipSince time.Time
-	// timing is the one that log and heartbeats follow; keepLinks changes it.
-	timing string
-	// pairs are the keys of heartbeats, made from the own key pairsOf; only keepLinks uses them.
-	pairs   pairKeys
-	pairsOf string
+	// pace is what log and heartbeats follow; keepLinks changes it.
+	pace pace.Pace
+	// pairs are the keys of heartbeats; only keepLinks uses them.
+	pairs ownkeys.Pairs
 	// own are this node's keys beside that of its identity.
-	own ownKeys
+	own *ownkeys.Keys
 
 	store *pki.Store
-	// keys are what this node knows of keys beside its State; strangers are those it
-	// met and could not place.
-	keys      *membership.KeyBook
-	strangers *strangerQueue
-	mux       *pki.Mux
+	// keys are what this node knows of keys beside its State.
+	keys     *membership.KeyBook
+	registry *vouching.Registry
+	mux      *pki.Mux
 	// homes are the addresses at which the other nodes are, and homesTold those that the forwarder
 	// knows; only keepLinks uses the second.
 	homes     *homes.Book
@@ -117,39 +132,33 @@ type Daemon struct {
 	drivers  map[string]fence.Driver
 	teller   teller
 
-	replica  *replica
-	book     *logBook
-	box      *mailbox
-	executor *executor.Executor
-	guard    *hostguard.Guard
+	replica   *replica
+	book      *logbook.Book
+	returning *returning.Return
+	pair      *pair.Pair
+	roll      *roll.Roll
+	admission *admission.Admission
+	comparing *comparing.Comparing
+	box       *mailbox
+	executor  *executor.Executor
+	guard     *hostguard.Guard
+	fencing   *fencing.Desk
+	door      *passage.Door
+	ears      *ears.Ears
 	// networks are nil where this host makes none.
 	networks *networks.Host
 	plans    *recorder.Recorder
-	trail    *trail
+	register *register.Register
 	page     *web.Front
 	// tools is the tools' interface.
 	tools       *server.Server
 	role        atomic.Pointer[role]
 	decided     atomic.Pointer[decided]
-	incarnation atomic.Uint64
-	warnings    warnings
+	warnings    warnings.Book
 	metrics     *metrics.Metrics
-	// knocks are who was refused at this node's door.
-	knocks   knocks.Book
-	arrivals arrivals
-	// odd: this node's State is not that of most voters, and it may not begin anew yet.
-	odd         atomic.Bool
 	hearing     hearing
 	stewardship stewardship
-	// contact is the mind's stopwatch on the other of two nodes.
-	contact atomic.Pointer[cluster.Contactwatch]
-	// begun: what was left for the first start is in the log. Before that this node
-	// decides nothing, also when it leads.
-	begun atomic.Bool
-	// session names this start of the daemon, so that a NodeUp told twice begins
-	// one incarnation. Only keepAdmitted uses it.
-	session string
-	work    sync.WaitGroup
+	work        sync.WaitGroup
 	// closings are what close ends, the last one first.
 	closings []closing
 	// end stops the daemon with a reason; only the first one counts.
@@ -171,55 +180,54 @@ func New(options Options) (*Daemon, error) {
 		agent: options.Agent, drivers: options.Drivers, box: newMailbox(), teller: alerts.Send}
 	d.role.Store(&role{})
 	d.decided.Store(&decided{})
-	if options.Networks != nil {
-		d.networks = networks.New(d.networkOptions())
-	}
-	d.executor = executor.New(d.executorOptions())
-	d.metrics = metrics.New(d.measured)
-	d.book, d.homes = &logBook{daemon: d}, homes.New(nil, d.logger)
-	d.plans = recorder.New(recorder.Options{Folder: options.Folder.PlansDir(), Clusterd: Version, Node: d.name,
-		Logger: d.logger})
-	if d.boot, err = membership.BootID(options.Node); err != nil {
-		return nil, err
-	}
-	d.guard = hostguard.New(d.guardOptions())
-	if d.hardware, err = membership.HardwareUUID(options.Node); err != nil {
-		return nil, err
-	}
-	if d.address, err = membership.Advertised(options.Node); err != nil {
-		return nil, err
-	}
-	if d.trail, err = openTrail(options.Folder, d.name); err != nil {
-		return nil, err
-	}
-	if err := openOwnKeys(string(options.Folder), &d.own); err != nil {
-		return nil, err
-	}
-	identity, err := pki.LoadIdentity(string(options.Folder))
-	if err != nil {
-		return nil, err
-	}
 	d.replica = newReplica(d.fatal, d.box.wake)
-	if err := d.replica.steps.load(options.Folder); err != nil {
+	if err := d.readHost(); err != nil {
 		return nil, err
 	}
-	if d.keys, err = membership.OpenKeyBook(options.Folder, place.ID); err != nil {
+	if err := d.readFolder(); err != nil {
 		return nil, err
 	}
-	d.strangers = newStrangerQueue(func(name string) bool { return d.replica.Root().Nodes.Has(name) })
-	d.keys.OnStranger(d.strangers.add)
-	if able, is := options.Agent.(agents.Revealing); is {
-		able.RevealBy(d.reveal)
+	return d, d.makeRooms()
+}
+
+// readHost reads what this machine is known by.
+func (d *Daemon) readHost() (err error) {
+	if d.boot, err = membership.BootID(d.options.Node); err != nil {
+		return err
 	}
-	options.Addresses.hear(d.refusedMove)
-	d.tools = d.newServer()
-	d.page = d.newPage(d.tools.Handler())
-	d.store = pki.NewStore(identity, pki.Trust{Standing: d.standing, Warn: d.warnDates, Authorities: d.authorities})
-	return d, nil
+	if d.hardware, err = membership.HardwareUUID(d.options.Node); err != nil {
+		return err
+	}
+	d.address, err = membership.Advertised(d.options.Node)
+	return err
+}
+
+// readFolder reads what the data folder holds beside the log.
+func (d *Daemon) readFolder() (err error) {
+	folder := d.options.Folder
+	if d.register, err = register.Open(folder, d.name, d.logger, &d.warnings); err != nil {
+		return err
+	}
+	identity, err := ownkeys.Load(folder)
+	if err != nil {
+		return err
+	}
+	d.store = pki.NewStore(identity, pki.Trust{
+		Standing:    func(peer pki.Peer) pki.Standing { return d.registry.Standing(peer) },
+		Authorities: func() []*x509.Certificate { return d.registry.Authorities() }, Warn: d.warnDates,
+	})
+	if err := d.replica.steps.Load(folder); err != nil {
+		return err
+	}
+	d.keys, err = membership.OpenKeyBook(folder, d.membership.ID)
+	return err
 }
 
 // State is the newest State that this node has applied. It never changes.
 func (d *Daemon) State() *cluster.State { return d.replica.Root() }
+
+// endWith ends this run of the daemon with a reason; only the first one counts.
+func (d *Daemon) endWith(why error) { d.end(why) }
 
 // fatal ends the daemon with words. VMs run on.
 func (d *Daemon) fatal(reason string) {

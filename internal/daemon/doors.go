@@ -4,61 +4,19 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"time"
 
 	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/roster"
 	"github.com/clusterd/clusterd/internal/sleep"
+	"github.com/clusterd/clusterd/quorum"
 )
-
-// standing is what the replicated State says about a peer's key. A State that is
-// behind the keys this node wrote down is not asked: it has yet to be told.
-func (d *Daemon) standing(peer pki.Peer) pki.Standing {
-	standing := d.recorded(peer)
-	if standing.Kind == pki.StandingUnknown && peer.Kind == pki.KindNode {
-		return d.keys.VouchedFor(peer, time.Now())
-	}
-	return standing
-}
-
-// recorded is the standing of a key by what this node itself knows.
-func (d *Daemon) recorded(peer pki.Peer) pki.Standing {
-	root := d.replica.Root()
-	known := d.knownKeys(root)
-	if at, removed := known.RemovedAt(peer.Fingerprint); removed {
-		return pki.Standing{Kind: pki.StandingRemoved, RemovedAt: at}
-	}
-	if peer.Kind == pki.KindClient {
-		return clientStanding(root, peer)
-	}
-	if peer.Kind == pki.KindVisitor && d.page != nil && d.page.Lasts(peer) {
-		return pki.Standing{Kind: pki.StandingMember}
-	}
-	if peer.Kind == pki.KindNode && known.IsKeyOf(peer.Name, peer.Fingerprint) {
-		return pki.Standing{Kind: pki.StandingMember}
-	}
-	return pki.Standing{Kind: pki.StandingUnknown}
-}
-
-// clientStanding is that of a certificate of remote tools, which is one that was
-// recorded when it was given out: same key, same user, same role.
-func clientStanding(root *cluster.State, peer pki.Peer) pki.Standing {
-	client, known := root.Clients.Get(peer.Fingerprint)
-	if known && client.User == peer.Name && client.Role == string(peer.Role) {
-		return pki.Standing{Kind: pki.StandingMember}
-	}
-	return pki.Standing{Kind: pki.StandingUnknown}
-}
-
-func (d *Daemon) knownKeys(root *cluster.State) membership.KeySource {
-	if saved := d.keys.NewerThan(root); saved != nil {
-		return saved
-	}
-	return membership.RootKeys{State: root}
-}
 
 // Admit implements quorum.Gate: the log's port divides into channels only after
 // the handshake.
@@ -79,6 +37,9 @@ func peerAt(connection net.Conn) (pki.Peer, error) {
 	return pki.PeerOf(secured.ConnectionState())
 }
 
+// linksEvery is how often the links are brought in line with the State where it does not change.
+const linksEvery = time.Second
+
 // keepLinks brings heartbeats, gossip, the keys that are written down and the
 // connections that are open in line with the State. It waits for nothing else:
 // a key that was removed is cut off within a moment.
@@ -91,13 +52,15 @@ func (d *Daemon) keepLinks(ctx context.Context) {
 			index = root.Index
 			d.keepKeysOf(root)
 			d.linkPeers()
-			d.keepTiming()
+			if changes, err := d.pace.Follow(root, d.log, d.pulse); changes {
+				d.warnings.SetError("timing", err)
+			}
 			d.leaveIfRemoved(root)
 		} else if !slices.Equal(d.homes.All(), d.homesTold) { // a name was found meanwhile
 			d.tellForwarder(d.peers())
 		}
 		d.keepGossip()
-		timer := time.NewTimer(membersEvery)
+		timer := time.NewTimer(linksEvery)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -112,14 +75,88 @@ func (d *Daemon) keepLinks(ctx context.Context) {
 	}
 }
 
+func (d *Daemon) linkPeers() {
+	var links []quorum.Peer
+	var seeds, hosts []string
+	peers, keys := d.peers(), d.pairs.Heartbeats(d.replica.Root())
+	for _, node := range sortedNames(peers) {
+		address := peers[node]
+		hosts = append(hosts, hostOf(address))
+		beats := []string{membership.WithPort(address, d.options.Node.HeartbeatPort)}
+		links = append(links, quorum.Peer{ID: node, Beats: beats, Wire: address, Key: keys[node]})
+		seeds = append(seeds, membership.WithPort(address, d.options.Node.GossipPort))
+	}
+	d.homes.Set(hosts)
+	d.warnings.SetError("heartbeats", d.pulse.SetPeers(links))
+	d.gossipSeeds = seeds
+	if d.gossip != nil {
+		if err := d.gossip.SetSeeds(seeds); err != nil {
+			d.warnings.Set("gossip", err.Error())
+		}
+	}
+	d.tellForwarder(peers)
+}
+
+// tellForwarder tells who is a member, and where they are.
+func (d *Daemon) tellForwarder(peers map[string]string) {
+	if d.homesTold = d.homes.All(); d.options.Addresses == nil {
+		return
+	}
+	root := d.replica.Root()
+	known := roster.Of(d.name, d.registry.Known(root), root)
+	known.Addresses = d.homesTold
+	problem := ""
+	if err := d.options.Addresses.Set(known, peers); err != nil {
+		problem = "the forwarder was not told who is a member, and lets nobody new in: " + err.Error()
+	}
+	d.warnings.Set("forwarder", problem)
+}
+
+// leaveIfRemoved stops the daemon of a node that was taken out of the cluster,
+// and drops the connections of those that were, on either end.
+func (d *Daemon) leaveIfRemoved(root *cluster.State) {
+	if _, removed := root.Removed.Get(d.store.Identity().Self.Fingerprint); removed {
+		d.returning.EndRemoved("")
+		return
+	}
+	if d.mux == nil {
+		return
+	}
+	d.mux.Recheck()
+	d.wire.Recheck()
+}
+
 // keepKeysOf writes the keys of a State down when they changed.
 func (d *Daemon) keepKeysOf(root *cluster.State) {
 	if root.Nodes.Len() == 0 {
 		return
 	}
 	if err := d.keys.Take(root); err != nil {
-		d.warnings.set("keys", "the nodes' keys could not be written down: "+err.Error())
+		d.warnings.Set("keys", "the nodes' keys could not be written down: "+err.Error())
 		return
 	}
-	d.warnings.set("keys", "")
+	d.warnings.Set("keys", "")
 }
+
+// warnDates tells once per node that its certificate's dates were forgiven.
+func (d *Daemon) warnDates(node, reason string) {
+	if d.warnings.Set("certificate of "+node, reason) {
+		d.logger.Warn("a known node's certificate dates were forgiven; check the clocks", "node", node, "why", reason)
+	}
+}
+
+// peers are the TLS addresses of the other nodes.
+func (d *Daemon) peers() map[string]string { return d.book.Peers() }
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Finding is what a doctor says about one thing.
+type Finding = api.Finding

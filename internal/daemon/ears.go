@@ -33,7 +33,7 @@ func (d *Daemon) watchRole(ctx context.Context) {
 		d.stewardship.note(now.leader, time.Now())
 		d.metrics.Tally.Led(now.leader)
 		d.setRole(now)
-		if r.IsLeader && !now.leading && d.begun.Load() && d.passTerm(ctx, r.Term) {
+		if r.IsLeader && !now.leading && d.admission.Begun() && d.passTerm(ctx, r.Term) {
 			now.leading = true
 			d.setRole(now)
 		}
@@ -113,24 +113,4 @@ func answer(a quorum.Answer) cluster.Answer {
 		return cluster.Silent
 	}
 	return cluster.Uncertain
-}
-
-// watchAgent hands what the hypervisor tells unasked to the mind, as hints: each
-// is looked at before it is believed.
-func (d *Daemon) watchAgent(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case o, open := <-d.agent.Changes():
-			if !open {
-				return
-			}
-			if name := d.replica.Root().ServiceOf(o.UUID); name != "" {
-				d.box.add(func(in *mind.Input) {
-					in.Changes = append(in.Changes, mind.Change{Service: name, Observation: o})
-				})
-			}
-		}
-	}
 }

@@ -48,7 +48,7 @@ func (d *Daemon) examine(ctx context.Context) []Finding {
 	}
 	findings = append(findings,
 		finding("certificate", severity, "valid until "+certificate.NotAfter.Format(time.RFC3339), next))
-	for _, text := range d.warnings.texts() {
+	for _, text := range d.warnings.Texts() {
 		findings = append(findings, finding("warning", "warning", text, ""))
 	}
 	if why := report.Unprotected(root, d.name); why != "" {
@@ -120,4 +120,25 @@ func (d *Daemon) boundFindings(root *cluster.State) []Finding {
 		}
 	}
 	return findings
+}
+
+// identityFinding says whether the fence device is known to be this machine's.
+func (d *Daemon) identityFinding(root *cluster.State, device string) Finding {
+	f := Finding{Node: d.name, What: "BMC identity", Severity: "ok",
+		Text: "fence device " + device + " is known to be this machine's"}
+	check, asked := root.Checks.Get(device)
+	if !asked {
+		f.Severity, f.Text = "unknown", "fence device "+device+" has not been asked yet; that is done within half a minute"
+		f.Next = "run this again then, or see clusterd fence status"
+		return f
+	}
+	if check.Problem != "" {
+		return Finding{Node: d.name, What: "BMC identity", Severity: "unknown",
+			Text: "fence device " + device + " could not be asked: " + check.Problem, Next: "see clusterd fence status"}
+	}
+	if why := report.Distrust(root, d.name, device, check); why != "" {
+		f.Severity, f.Text, f.Next = "error", "fence device "+device+": "+why,
+			"check the device's address; where it is right, prove it by a drill"
+	}
+	return f
 }

@@ -20,7 +20,7 @@ func (d *Daemon) Status(now time.Time) api.Status {
 func (d *Daemon) facts(root *cluster.State, now time.Time) report.Facts {
 	role := d.role.Load()
 	f := report.Facts{Now: now, Cluster: d.membership.Cluster, ID: d.membership.ID, Local: d.name, Leader: role.leader,
-		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.texts(), Knocks: d.knocks.Texts(now),
+		Simulated: d.options.Node.Simulate != nil, Warnings: d.warnings.Texts(), Knocks: d.register.Knocks(now),
 		Voters: map[string]bool{}, Heard: map[string]bool{}, Moving: d.executor.Moving()}
 	if role.leading {
 		f.Notes = d.decided.Load().notes
@@ -43,7 +43,7 @@ func (d *Daemon) measured(ctx context.Context) metrics.Facts {
 	f := metrics.Facts{Now: now, Root: root, Current: current, Cluster: d.membership.Cluster, Node: d.name,
 		Version: Version, Leader: role.leader, Leading: role.leading, Term: role.term, Applied: d.log.Applied(),
 		Last: d.log.LastIndex(), Writable: d.log.Health().Writable, Heard: d.hearing.times(),
-		Asked: map[string]metrics.Asked{}, Warnings: len(d.warnings.texts())}
+		Asked: map[string]metrics.Asked{}, Warnings: len(d.warnings.Texts())}
 	if role.leading {
 		f.Notes = d.decided.Load().notes
 	}
@@ -69,5 +69,5 @@ func (d *Daemon) isLevel(ctx context.Context) bool {
 
 // count keeps the tally of what is applied here.
 func (d *Daemon) count(ctx context.Context) {
-	d.metrics.Tally.Follow(ctx, d.replica.Root, d.replica.Changed, d.incarnation.Load)
+	d.metrics.Tally.Follow(ctx, d.replica.Root, d.replica.Changed, d.admission.Incarnation)
 }

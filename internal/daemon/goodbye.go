@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/rules"
+	"github.com/clusterd/clusterd/internal/systemd"
 )
 
 // goodbyeWait bounds how long a daemon that was told to end waits for its
@@ -20,7 +21,7 @@ const goodbyeWait = 2 * time.Second
 // nobody hears it; then the silence counts as any other.
 func (d *Daemon) Goodbye(ctx context.Context) {
 	me, known := d.replica.Root().Nodes.Get(d.name)
-	incarnation := d.incarnation.Load()
+	incarnation := d.admission.Incarnation()
 	if !known || incarnation == 0 || me.Incarnation != incarnation || me.State == cluster.NodeLeft {
 		return
 	}
@@ -29,7 +30,7 @@ func (d *Daemon) Goodbye(ctx context.Context) {
 	applied, err := d.propose(ctx, cluster.DaemonStopping{Node: d.name, Incarnation: incarnation})
 	root := d.replica.Root()
 	announced := err == nil && (len(applied.Refused) == 0 || applied.Refused[0].IsZero())
-	tellManager("STOPPING=1", "STATUS="+afterwards(root, d.name, d.boot, announced))
+	systemd.Tell("STOPPING=1", "STATUS="+afterwards(root, d.name, d.boot, announced))
 	if within := resetWithin(root, d.name, d.boot); within > 0 {
 		d.logger.Warn(fmt.Sprintf("this host's watchdog is petted only while clusterd renews its lease: unless clusterd is "+
 			"back, it resets this host with what runs here in %s at most; `clusterd node maintenance` beforehand prevents "+

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -68,7 +69,7 @@ func benchNodes(b *testing.B) []benchNode {
 // mark writes down how far the log goes, as keepHeld does, in a cluster of three.
 func (n benchNode) mark() error {
 	held := n.log.Held()
-	return n.folder.Write(membership.HeldFile, heldLogs{Mine: held,
+	return n.folder.Write(membership.HeldFile, logbook.Held{Mine: held,
 		Others:  map[string]quorum.Held{"node2": held, "node3": held},
 		Members: map[string]string{"node2": "10.0.0.2:7440", "node3": "10.0.0.3:7440"}})
 }
@@ -81,7 +82,7 @@ func BenchmarkCommit(b *testing.B) {
 	for _, way := range []struct {
 		name  string
 		every time.Duration
-	}{{"no mark", 0}, {"mark once a second", heldEvery}, {"mark without a pause", time.Nanosecond}} {
+	}{{"no mark", 0}, {"mark once a second", logbook.HeldEvery}, {"mark without a pause", time.Nanosecond}} {
 		b.Run(way.name, func(b *testing.B) {
 			nodes := benchNodes(b)
 			ctx, stop := context.WithCancel(b.Context())

@@ -110,10 +110,10 @@ func TestWhoIsRefusedAgainAndAgainIsToldOf(t *testing.T) {
 			if code, _ := s.ask("node1", guesser, "POST", api.PathJoin, body); code != http.StatusForbidden {
 				t.Fatalf("a guess was answered with %d", code)
 			}
-			d.refusedPeer("10.0.0.8:4000", pki.ProtocolQuorum, fmt.Errorf("x: %w", pki.ErrStranger))
-			d.refusedPeer("10.0.0.7:4000", pki.ProtocolQuorum, fmt.Errorf("x: %w", pki.ErrRemoved))
-			d.refusedPeer("10.0.0.6:4000", pki.ProtocolQuorum, fmt.Errorf("x: %w", pki.ErrBusy))
-			d.refusedPeer("10.0.0.5:4000", pki.ProtocolQuorum, errors.New("protocol x is not served here"))
+			d.register.RefusedPeer("10.0.0.8:4000", pki.ProtocolQuorum, fmt.Errorf("x: %w", pki.ErrStranger))
+			d.register.RefusedPeer("10.0.0.7:4000", pki.ProtocolQuorum, fmt.Errorf("x: %w", pki.ErrRemoved))
+			d.register.RefusedPeer("10.0.0.6:4000", pki.ProtocolQuorum, fmt.Errorf("x: %w", pki.ErrBusy))
+			d.register.RefusedPeer("10.0.0.5:4000", pki.ProtocolQuorum, errors.New("protocol x is not served here"))
 			time.Sleep(time.Second)
 		}
 		for _, want := range []string{"10.0.0.9 was refused 8 times", "join token", "10.0.0.8 was refused 8 times",

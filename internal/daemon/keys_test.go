@@ -33,8 +33,8 @@ func (s *site) keysAgree(t *testing.T, names ...string) {
 		for _, name := range names {
 			d := s.members[name].daemon
 			root := d.replica.Root()
-			key, err := d.dataKey(root)
-			if _, signs := d.authority(root); err != nil || signs != nil || !root.RekeyWanted().IsZero() {
+			key, err := d.vault.DataKey(root)
+			if _, signs := d.vault.Authority(root); err != nil || signs != nil || !root.RekeyWanted().IsZero() {
 				return false
 			}
 			seen[string(key.Bytes())] = true
@@ -48,7 +48,7 @@ func TestTheStateHoldsTheAuthoritysKeySealed(t *testing.T) {
 		s.keysAgree(t, "node1", "node2", "node3")
 		d := s.members["node1"].daemon
 		root := d.replica.Root()
-		ca, err := d.authority(root)
+		ca, err := d.vault.Authority(root)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,13 +3,13 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"syscall"
 	"time"
 
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 	"github.com/clusterd/clusterd/internal/sleep"
+	"github.com/clusterd/clusterd/internal/systemd"
 )
 
 // An address comes late: a bond, a bridge, a DHCP server, a switch that learns. That is no
@@ -34,7 +34,7 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 		if time.Since(told) >= addressToldFor {
 			told = time.Now()
 			// A boot does not wait for it, and a daemon that waits has not failed.
-			tellManager("READY=1", "STATUS=waits for the address "+d.options.Node.Address)
+			systemd.Tell("READY=1", "STATUS=waits for the address "+d.options.Node.Address)
 			d.logger.Warn("this host does not have the address of this node yet; clusterd waits for it. Look at the "+
 				"network, or correct address in "+nodefile.Path, "node", d.name, "address", d.options.Node.Address, "for", what,
 				"why", err)
@@ -50,21 +50,4 @@ func patiently[T any](ctx context.Context, d *Daemon, what string, open func() (
 func comesLate(err error) bool {
 	var unresolved *net.DNSError
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.As(err, &unresolved)
-}
-
-// OnThisHost says what is wrong with the address of a node that is founded or joins: the
-// others would ask for it in vain.
-func OnThisHost(node nodefile.Node) error {
-	if node.Address == "" {
-		return nil
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(node.Address, "0"))
-	if err == nil {
-		return listener.Close()
-	}
-	if errors.Is(err, syscall.EADDRNOTAVAIL) {
-		return fmt.Errorf("this host does not have the address %s; correct address in %s, or bring the interface up",
-			node.Address, nodefile.Path)
-	}
-	return fmt.Errorf("the address %s cannot be used: %w", node.Address, err)
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clusterd/clusterd/internal/pace"
+	"github.com/clusterd/clusterd/internal/sleep"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -79,13 +81,13 @@ func (d *Daemon) yield(ctx context.Context, v quorum.Verdict) {
 		return
 	}
 	if !may {
-		if d.warnings.set("leadership", v.Node+" is reached by "+heir+" and not from here; leadership has moved twice "+
+		if d.warnings.Set("leadership", v.Node+" is reached by "+heir+" and not from here; leadership has moved twice "+
 			"within a minute and stays for now") {
 			d.logger.Warn("leadership stays although a voter reaches more nodes", "node", v.Node, "heir", heir)
 		}
 		return
 	}
-	d.warnings.set("leadership", "")
+	d.warnings.Set("leadership", "")
 	d.logger.Info("leadership is handed to a voter that reaches a node behind a broken link", "node", v.Node, "heir", heir)
 	ctx, cancel := context.WithTimeout(ctx, handOverLimit)
 	defer cancel()
@@ -146,4 +148,32 @@ func (h *hearing) within(node string, silence time.Duration, now time.Time) bool
 	defer h.mu.Unlock()
 	last, heard := h.last[node]
 	return heard && now.Sub(last) < silence
+}
+
+// nudgeEvery is how long the log may rest before its leader moves it. It bounds how long a node of
+// which the heartbeats pass and the log does not goes unseen in a quiet cluster.
+const nudgeEvery = 5 * time.Second
+
+// keepNudging keeps the log moving.
+func (d *Daemon) keepNudging(ctx context.Context) {
+	var end uint64
+	for sleep.For(ctx, nudgeEvery) {
+		nudge, cancel := context.WithTimeout(ctx, nudgeEvery)
+		end = d.log.Nudge(nudge, end)
+		cancel()
+	}
+}
+
+// inQuorum reports whether this node leads, or has just heard whoever does.
+func (d *Daemon) inQuorum() bool {
+	role := d.role.Load()
+	if role.leading {
+		return true
+	}
+	if role.leader == "" || role.leader == d.name {
+		return false
+	}
+	r := d.log.Role()
+	within := pace.ProfileOf(d.replica.Root().Document.Timing).Heartbeat
+	return r.Leader != "" && !r.LastContact.IsZero() && time.Since(r.LastContact) < within
 }

@@ -5,8 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
+	"sync"
 
+	"github.com/clusterd/clusterd/cluster"
+	"github.com/clusterd/clusterd/internal/api"
+	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
 	"github.com/clusterd/clusterd/quorum"
 )
@@ -34,7 +39,7 @@ type linked struct {
 
 // Dial implements quorum.Streams.
 func (l linked) Dial(ctx context.Context, address string) (net.Conn, error) {
-	return l.Streams.Dial(ctx, l.daemon.now(address))
+	return l.Streams.Dial(ctx, l.daemon.book.Now(address))
 }
 
 // errNoInterface is returned where a simulated network carries no questions
@@ -60,7 +65,7 @@ func (d *Daemon) openWire(ctx context.Context) (tools net.Listener, err error) {
 		return nil, fmt.Errorf("listen for the other nodes: %w", err)
 	}
 	d.mux = pki.NewMux(listener, d.store, pki.Limits{}, d.logger)
-	d.mux.Refused, d.mux.Known = d.refusedPeer, d.homes.Has
+	d.mux.Refused, d.mux.Known = d.register.RefusedPeer, d.homes.Has
 	if links != nil {
 		d.mux.Known = func(netip.Addr) bool { return true } // its connections have no addresses
 	} else {
@@ -96,7 +101,7 @@ func (d *Daemon) listenPackets() (quorum.Packets, error) {
 
 // logDir is where the log lies; empty for a log in memory, as one is that takes no part.
 func (d *Daemon) logDir() string {
-	if d.book.lost != nil || d.options.Links != nil && d.options.Links.LogInMemory {
+	if d.book.Lost() != nil || d.options.Links != nil && d.options.Links.LogInMemory {
 		return ""
 	}
 	return d.options.Folder.LogDir()
@@ -111,11 +116,64 @@ type streams struct {
 // Dial implements quorum.Streams: whoever answers must be the member that is
 // known to live there.
 func (s *streams) Dial(ctx context.Context, address string) (net.Conn, error) {
-	want, address := pki.AnyNode, s.daemon.now(address)
+	want, address := pki.AnyNode, s.daemon.book.Now(address)
 	for node, known := range s.daemon.peers() {
 		if known == address {
 			want = node
 		}
 	}
 	return pki.Dial(ctx, s.daemon.store, address, want, pki.ProtocolQuorum, pki.ChannelRaft)
+}
+
+// ask puts a question to another node's interface.
+func (d *Daemon) ask(ctx context.Context, node, address, method, path string, body, into any) error {
+	if links := d.options.Links; links != nil && links.Ask != nil {
+		return links.Ask(ctx, node, method, path, body, into)
+	} else if links != nil {
+		return errNoInterface
+	}
+	transport := &http.Transport{DisableKeepAlives: true,
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return pki.Dial(ctx, d.store, address, node, pki.ProtocolAPI, pki.ChannelCommand)
+		}}
+	return api.Exchange(ctx, transport, method, path, body, into)
+}
+
+// logWire is what the log is opened on. One whose node has decided to go on alone
+// is shut: it reaches nobody, and nobody reaches it, from the first moment on. So is that of a node
+// which does not hold what it acknowledged.
+func (d *Daemon) logWire() (*quorum.Wire, error) {
+	parting, err := membership.ReadOptional[cluster.Parting](d.options.Folder, membership.PartingFile)
+	if d.book.Lost() == nil && (err != nil || parting == nil || parting.Result != nil) {
+		return d.wire, err
+	}
+	d.shutWire = quorum.NewWire(&nobody{closed: make(chan struct{})}, d.logger)
+	d.onClose("the log's shut wire", d.shutWire.Close)
+	return d.shutWire, nil
+}
+
+// nobody is a network without anybody in it.
+type nobody struct {
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Accept waits for the end.
+func (n *nobody) Accept() (net.Conn, error) {
+	<-n.closed
+	return nil, net.ErrClosed
+}
+
+// Close ends it.
+func (n *nobody) Close() error {
+	n.once.Do(func() { close(n.closed) })
+	return nil
+}
+
+// Addr is nowhere.
+func (n *nobody) Addr() net.Addr { return &net.TCPAddr{} }
+
+// Dial reaches nobody.
+func (n *nobody) Dial(context.Context, string) (net.Conn, error) {
+	return nil, errors.New("the log is shut: this node goes on alone, or has lost its log")
 }

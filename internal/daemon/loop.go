@@ -4,12 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/clusterd/clusterd/agents"
 	"github.com/clusterd/clusterd/cluster"
 	clustermind "github.com/clusterd/clusterd/cluster/mind"
-	"github.com/clusterd/clusterd/internal/executor"
-	"github.com/clusterd/clusterd/internal/hostguard"
-	"github.com/clusterd/clusterd/internal/networks"
 )
 
 // loop is the only goroutine that steps the mind.
@@ -29,16 +25,16 @@ func (d *Daemon) loop(ctx context.Context) {
 		in := d.box.drain()
 		in.Beats = d.newBeats(counts)
 		in.State = d.replica.Root()
-		in.Incarnation, in.End = d.incarnation.Load(), d.log.Held().LastIndex
+		in.Incarnation, in.End = d.admission.Incarnation(), d.log.Held().LastIndex
 		role := d.role.Load()
 		in.Leader, in.Leading = role.leader, role.leading
 		if in.Leading {
 			in.Term = role.term
 		}
-		in.Odd = d.odd.Load()
+		in.Odd = d.comparing.Odd()
 		d.guard.Guarded(&in)
 		out := mind.Step(time.Since(started), in)
-		d.watchOther(mind, in.State)
+		d.pair.Watch(mind, in.State)
 		d.publish(out)
 		d.guard.Obey(ctx, out)
 		if out.Planned != nil {
@@ -129,58 +125,4 @@ func (d *Daemon) leaderBeat(counts map[string]uint64, beats []clustermind.Beat) 
 		return beats
 	}
 	return append(beats, clustermind.Beat{Node: leader, Incarnation: member.Incarnation})
-}
-
-// executorOptions tie the executor to this daemon. What a daemon opens later is looked up at
-// each use.
-func (d *Daemon) executorOptions() executor.Options {
-	return executor.Options{
-		Node: d.name, Logger: d.logger, Agent: d.agent, Do: d.do(), Driver: d.driverOf, Go: d.work.Go,
-		Root:    func() *cluster.State { return d.replica.Root() },
-		Leading: func() bool { return d.role.Load().leading },
-		Beats:   func(node string) uint64 { return d.pulse.Heard()[node].Count },
-		Test:    func(ctx context.Context, node string) cluster.Verdict { return judged(d.pulse.Test(ctx, node)) },
-		InTouch: func(ctx context.Context) error { return d.log.Verify(ctx) },
-		Ended: func(result clustermind.DutyResult) {
-			d.box.add(func(in *clustermind.Input) { in.Results = append(in.Results, result) })
-		},
-		Checked: func(check cluster.CheckFrom) {
-			d.box.add(func(in *clustermind.Input) { in.Checks = append(in.Checks, check) })
-		},
-	}
-}
-
-// do carries an act out, the networks that it needs made before.
-func (d *Daemon) do() func(context.Context, agents.Act) agents.Result {
-	if d.networks == nil {
-		return d.agent.Do
-	}
-	return d.networks.Before(d.agent.Do)
-}
-
-// networkOptions tie the networks of this host to this daemon.
-func (d *Daemon) networkOptions() networks.Options {
-	return networks.Options{
-		Node: d.name, Driver: d.options.Networks, Root: func() *cluster.State { return d.replica.Root() },
-		Changed: func() <-chan struct{} { return d.replica.Changed() }, Admitted: d.admitted,
-		Own: func() string { return d.address }, Addresses: d.peers,
-		Warn: func(name, text string) { d.warnings.set(name, text) },
-	}
-}
-
-// keepNetworks keeps the networks of guests in line with the State.
-func (d *Daemon) keepNetworks(ctx context.Context) {
-	if d.networks != nil {
-		d.networks.Run(ctx)
-	}
-}
-
-// guardOptions tie the guard of this host to this daemon.
-func (d *Daemon) guardOptions() hostguard.Options {
-	return hostguard.Options{
-		Node: d.name, Boot: d.boot, Logger: d.logger, Host: d.options.Guard, Agent: d.agent, Go: d.work.Go,
-		Root: func() *cluster.State { return d.replica.Root() }, Incarnation: d.incarnation.Load,
-		InTouch: func(ctx context.Context) error { return d.log.Verify(ctx) },
-		Warn:    func(subject, text string) { d.warnings.set(subject, text) }, Hear: d.box.add,
-	}
 }

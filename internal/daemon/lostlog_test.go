@@ -17,6 +17,7 @@ import (
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/message"
 )
 
@@ -84,11 +85,11 @@ func TestAVoterWithoutItsLogGivesNobodyItsVote(t *testing.T) {
 				t.Errorf("%s follows a leader that was elected by a voter without its log", name)
 			}
 		}
-		if !slices.ContainsFunc(s.current("node2").warnings.texts(), func(w string) bool {
+		if !slices.ContainsFunc(s.current("node2").warnings.Texts(), func(w string) bool {
 			return strings.Contains(w,
 				"clusterd recover")
 		}) {
-			t.Errorf("node2 does not say what to do: %v", s.current("node2").warnings.texts())
+			t.Errorf("node2 does not say what to do: %v", s.current("node2").warnings.Texts())
 		}
 		s.start("node1")
 		s.until("all vote again", s.allVote)
@@ -101,7 +102,7 @@ func TestAVoterWithoutItsLogGivesNobodyItsVote(t *testing.T) {
 func TestAnEmptiedFolderElectsNobodyWhereNothingIsAppliedYet(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
 		folder := membership.Folder(s.members["node3"].node.DataDir)
-		var kept heldLogs
+		var kept logbook.Held
 		s.until("node3 has written down what it heard of node2", func() bool {
 			return folder.Read(membership.HeldFile, &kept) == nil && kept.Others["node2"].Life != ""
 		})
@@ -220,13 +221,13 @@ func TestAStateThatDiffersIsActedOnByNobody(t *testing.T) {
 		d.replica.state.Generation += 7
 		d.replica.publish()
 		s.until("it stands by", func() bool {
-			return strings.Contains(strings.Join(d.warnings.texts(), "\n"), "so it does nothing by it")
+			return strings.Contains(strings.Join(d.warnings.Texts(), "\n"), "so it does nothing by it")
 		})
-		if may, why := d.mayComeUp("5d2f7f6e-7a53-4f0f-9a07-3f9a26a4b3aa", operationPrepare); may ||
+		if may, why := d.door.Passable("5d2f7f6e-7a53-4f0f-9a07-3f9a26a4b3aa", "prepare"); may ||
 			!strings.Contains(why, "not what the other nodes agreed upon") {
 			t.Errorf("the doorkeeper lets a VM in: %s", why)
 		}
-		if s.tells(victim, "starts over with the log") || leader.odd.Load() {
+		if s.tells(victim, "starts over with the log") || leader.comparing.Odd() {
 			t.Error("it starts over, or the leader stands by as well")
 		}
 	})
@@ -284,7 +285,7 @@ func TestAVoterWithoutItsLogVouchesForKeys(t *testing.T) {
 // finds an older copy of one out.
 func TestADaemonThatHearsNobodyForgetsNoLogs(t *testing.T) {
 	inBubbleWith(t, true, func(s *site) {
-		var before, after heldLogs
+		var before, after logbook.Held
 		folder := membership.Folder(s.members["node1"].node.DataDir)
 		s.until("it is written down what was heard", func() bool {
 			return folder.Read(membership.HeldFile, &before) == nil && len(before.Others) == 2 && len(before.Members) == 2
@@ -342,7 +343,7 @@ func TestAVoteOfWhoWasLetInSinceTheSnapshotCounts(t *testing.T) {
 
 func (s *site) leadsWithWhoBeganAnotherLog(t *testing.T, begins func(*site, string)) {
 	folder := membership.Folder(s.members["node3"].node.DataDir)
-	var before, after heldLogs
+	var before, after logbook.Held
 	s.until("node3 has written down what it heard of node2", func() bool {
 		return folder.Read(membership.HeldFile, &before) == nil && before.Others["node2"].Life != ""
 	})

@@ -141,7 +141,7 @@ func (s *site) unrecordedAt(at, user string) tls.Certificate {
 	s.t.Helper()
 	return s.pairOf(user, func(request []byte) string {
 		d := s.members[at].daemon
-		ca, err := d.authority(d.replica.Root())
+		ca, err := d.vault.Authority(d.replica.Root())
 		if err != nil {
 			s.t.Fatal(err)
 		}

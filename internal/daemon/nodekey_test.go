@@ -15,6 +15,7 @@ import (
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
+	"github.com/clusterd/clusterd/internal/roster"
 )
 
 // rotateKeyOf asks one node for another key of a node.
@@ -30,7 +31,7 @@ func (s *site) expectTurned(t *testing.T, node string, old *pki.NodeKey, before 
 	t.Helper()
 	d := s.members[node].daemon
 	s.until(node+" has only its new key", func() bool {
-		_, left := d.own.get()
+		left := d.own.Left()
 		return !left && d.replica.Root().RekeyWanted().IsZero()
 	})
 	own := d.store.Identity().Key
@@ -60,7 +61,7 @@ func (s *site) expectTurned(t *testing.T, node string, old *pki.NodeKey, before 
 				}
 			}
 		}
-		roster := rosterOf(at, membership.RootKeys{State: peer.replica.Root()}, peer.replica.Root())
+		roster := roster.Of(at, membership.RootKeys{State: peer.replica.Root()}, peer.replica.Root())
 		if roster.Nodes[node] != own.Fingerprint() || len(roster.Next) != 0 ||
 			!slices.Contains(sortedNames(roster.Removed), old.Fingerprint()) {
 			t.Errorf("the forwarder of %s is told %+v", at, roster)
@@ -144,7 +145,7 @@ type turnStep struct {
 func turnSteps() []turnStep {
 	certified := func(t *testing.T, s *site, d *Daemon) {
 		key := s.told(t, d)
-		identity, err := d.identityWith(d.replica.Root(), key)
+		identity, err := d.own.IdentityWith(d.replica.Root(), key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +157,7 @@ func turnSteps() []turnStep {
 	used := func(t *testing.T, s *site, d *Daemon) {
 		s.told(t, d)
 		me, _ := d.replica.Root().Nodes.Get(d.name)
-		if err := d.useNextKey(d.replica.Root(), me.KeyTurn); err != nil {
+		if err := d.own.UseNextKey(d.replica.Root(), me.KeyTurn); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -172,7 +173,7 @@ func turnSteps() []turnStep {
 		{"used", used},
 		{"recorded", func(t *testing.T, s *site, d *Daemon) {
 			used(t, s, d)
-			if err := d.turnKey(context.Background(), d.replica.Root()); err != nil {
+			if err := d.own.TurnKey(context.Background(), d.replica.Root()); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -196,7 +197,7 @@ func (s *site) endAmid(t *testing.T, step turnStep) {
 	old := d.store.Identity().Key
 	before, _ := d.replica.Root().Nodes.Get(node)
 	// Its own steps are held up, so that the test takes them.
-	d.own.steps.enter()
+	goOn := d.own.Pause()
 	order := cluster.RotateKey{Node: node, By: "root"}
 	if err := s.members[s.leader()].daemon.proposed(context.Background(), order); err != nil {
 		t.Fatal(err)
@@ -207,14 +208,14 @@ func (s *site) endAmid(t *testing.T, step turnStep) {
 	})
 	step.do(t, s, d)
 	s.members[node].stop()
-	d.own.steps.leave()
+	goOn()
 	s.kill(node)
 	s.start(node)
 	s.until("it is a member again", func() bool { return s.stateOf(s.leader(), node) == "online" })
 	d = s.members[node].daemon
 	s.until("the turn is over", func() bool {
 		me, known := d.replica.Root().Nodes.Get(node)
-		return known && d.admitted() && me.KeyTurn == nil && me.Fingerprint != old.Fingerprint()
+		return known && d.admission.Admitted() && me.KeyTurn == nil && me.Fingerprint != old.Fingerprint()
 	})
 	after, _ := d.replica.Root().Nodes.Get(node)
 	before.Incarnation = after.Incarnation // its daemon started anew
@@ -246,7 +247,7 @@ func copyFile(t *testing.T, d *Daemon, from, to string) {
 func (s *site) told(t *testing.T, d *Daemon) *pki.NodeKey {
 	t.Helper()
 	me, _ := d.replica.Root().Nodes.Get(d.name)
-	if err := d.tellKey(context.Background(), me.KeyTurn); err != nil {
+	if err := d.own.TellKey(context.Background(), me.KeyTurn); err != nil {
 		t.Fatal(err)
 	}
 	return nextKey(t, d)

@@ -158,11 +158,11 @@ func (s *site) planted(t *testing.T, at string) map[string]string {
 	t.Helper()
 	d := s.members[at].daemon
 	root := d.replica.Root()
-	key, err := d.dataKey(root)
+	key, err := d.vault.DataKey(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ca, err := d.authority(root)
+	ca, err := d.vault.Authority(root)
 	if err != nil {
 		t.Fatal(err)
 	}

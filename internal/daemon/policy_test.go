@@ -13,7 +13,7 @@ import (
 // at the door of the node where the VM would come up.
 func TestANodesPolicyForbidsDefinitions(t *testing.T) {
 	inBubble(t, func(s *site) {
-		s.members["node2"].daemon.options.Node.Definitions = nodefile.DefinitionPolicy{Declared: true}
+		s.members["node2"].daemon.door.Policy = nodefile.DefinitionPolicy{Declared: true}
 		text := documentOf(map[string]string{"vm:a": "node1"})
 		evil := "<devices><emulator>/tmp/evil</emulator></devices></domain>"
 		text = strings.Replace(text, "</domain>", evil, 1)
@@ -27,10 +27,10 @@ func TestANodesPolicyForbidsDefinitions(t *testing.T) {
 		var reply api.ConfigReply
 		s.must("node1", rootUser, "POST", api.PathConfig, change, &reply)
 		s.until("both know it", func() bool { return s.current("node2").State().Services.Has("vm:a") })
-		if why := s.current("node2").forbidden("vm:a"); !strings.Contains(why, "does not allow emulator") {
+		if why := s.current("node2").door.Forbidden("vm:a"); !strings.Contains(why, "does not allow emulator") {
 			t.Errorf("the door of node2 lets it in: %q", why)
 		}
-		if why := s.current("node1").forbidden("vm:a"); why != "" {
+		if why := s.current("node1").door.Forbidden("vm:a"); why != "" {
 			t.Errorf("the door of node1, which has no policy, refuses it: %s", why)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/internal/config/nodefile"
+	"github.com/clusterd/clusterd/internal/roster"
 	"github.com/clusterd/clusterd/internal/tunnel"
 )
 
@@ -49,7 +50,7 @@ func TestWhereMembersAreIsToldToThePorts(t *testing.T) {
 		for name := range s.members {
 			if name != moved {
 				s.kill(name)
-				s.books = map[string]*AddressBook{name: {Changed: func(roster tunnel.Roster) error {
+				s.books = map[string]*roster.Book{name: {Changed: func(roster tunnel.Roster) error {
 					rosters.Store(name, roster.Addresses)
 					return nil
 				}}}

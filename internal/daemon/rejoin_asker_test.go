@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
+
+	"github.com/clusterd/clusterd/internal/membership/inquiry"
 )
 
 // TestANodeAsksForItselfAlone: a member asks in its own name, and is answered. In the name of
@@ -14,7 +16,7 @@ func TestANodeAsksForItselfAlone(t *testing.T) {
 		d := s.members[asker].daemon
 		before, _ := d.replica.Root().Nodes.Get(other)
 		ask := func(name string) []byte {
-			question, err := json.Marshal(standingQuestion{Cluster: d.membership.ID, Node: name, Empty: true,
+			question, err := json.Marshal(inquiry.Question{Cluster: d.membership.ID, Node: name, Empty: true,
 				Address: "192.0.2.7:7440"})
 			if err != nil {
 				t.Fatal(err)

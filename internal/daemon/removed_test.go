@@ -10,6 +10,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/ownkeys"
 	"github.com/clusterd/clusterd/internal/pki"
 )
 
@@ -44,7 +45,7 @@ func TestARemovedNodesDaemonEnds(t *testing.T) {
 		s.members[victim].daemon = nil
 		for _, at := range []string{leader, holder} {
 			d := s.members[at].daemon
-			if standing := d.standing(key); standing.Kind != pki.StandingRemoved {
+			if standing := d.registry.Standing(key); standing.Kind != pki.StandingRemoved {
 				t.Errorf("on %s its key is %v", at, standing.Kind)
 			}
 			s.until("no beat of it counts on "+at, func() bool {
@@ -67,7 +68,8 @@ func TestEachPairOfNodesHasItsOwnKey(t *testing.T) {
 		keys := map[string]map[string][]byte{}
 		for _, name := range names {
 			d := s.members[name].daemon
-			keys[name] = (&Daemon{name: name, replica: d.replica, store: d.store, logger: d.logger}).keysOfPairs()
+			own := &ownkeys.Keys{Options: ownkeys.Options{Node: name, Store: d.store, Logger: d.logger}}
+			keys[name] = (&ownkeys.Pairs{Keys: own}).Heartbeats(d.replica.Root())
 		}
 		seen := map[string]string{}
 		for _, one := range names {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/cluster/apply"
+	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/comparing"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -21,12 +23,12 @@ type replica struct {
 	state cluster.State
 	root  atomic.Pointer[cluster.State]
 	// recent are the newest roots.
-	recent recentRoots
+	recent comparing.Roots
 	// broken is the entry that could not be understood: from there on this State
 	// would differ from the others', so nothing is applied, shown or kept from then on.
 	broken error
-	// steps are entries that an operator steps over; see steps.go.
-	steps steps
+	// steps are entries that an operator steps over.
+	steps membership.Steps
 	// fatal ends the daemon with words: going on after an entry that cannot be
 	// understood would make this State differ from the others'.
 	fatal func(reason string)
@@ -56,7 +58,7 @@ func (r *replica) Changed() <-chan struct{} {
 func (r *replica) publish() {
 	root := r.state.Fork()
 	r.root.Store(root)
-	r.recent.add(root)
+	r.recent.Add(root)
 	r.mu.Lock()
 	close(r.changed)
 	r.changed = make(chan struct{})
@@ -75,7 +77,7 @@ func (r *replica) Apply(entry quorum.Entry) any {
 		// What is applied elsewhere was not refused: the answer is that nobody here
 		// knows.
 		r.broken = fmt.Errorf("log entry %d: %w", entry.Index, err)
-		r.fatal(r.steps.met(entry, err))
+		r.fatal(r.steps.Met(entry, err))
 		return r.broken
 	}
 	r.state = *next
@@ -87,9 +89,9 @@ func (r *replica) Apply(entry quorum.Entry) any {
 func (r *replica) after(s *cluster.State, entry quorum.Entry) (*cluster.State, apply.Applied, error) {
 	at := cluster.Entry{Index: entry.Index, At: entry.At}
 	next, applied, err := apply.ApplyData(s, at, entry.Data)
-	if err != nil && r.steps.over(entry) {
+	if err != nil && r.steps.Over(entry) {
 		next = s.Fork()
-		applied, err = apply.StepOver(next, at, nameOfEntry(entry.Data)), nil
+		applied, err = apply.StepOver(next, at, membership.NameOfEntry(entry.Data)), nil
 	}
 	return next, applied, err
 }
@@ -101,7 +103,7 @@ func (r *replica) ahead(s *cluster.State, entries iter.Seq2[quorum.Entry, error]
 	for entry, err := range entries {
 		switch {
 		case err != nil:
-		case r.steps.over(entry):
+		case r.steps.Over(entry):
 			s, _, err = r.after(s, entry)
 		default:
 			_, err = apply.ApplyTo(s, cluster.Entry{Index: entry.Index, At: entry.At}, entry.Data)

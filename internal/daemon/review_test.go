@@ -136,7 +136,7 @@ func TestASecondDaemonOfANodeEndsTheFirst(t *testing.T) {
 func TestANodeUpToldTwiceIsOneIncarnation(t *testing.T) {
 	inBubble(t, func(s *site) {
 		d := s.members[s.followers()[0]].daemon
-		first := d.incarnation.Load()
+		first := d.admission.Incarnation()
 		me, _ := d.replica.Root().Nodes.Get(d.name)
 		if first == 0 || me.Incarnation != first || me.Session == "" {
 			t.Errorf("incarnation %d of the daemon, %d in the State, under the name %q", first, me.Incarnation, me.Session)
@@ -264,7 +264,7 @@ func TestAPlannedStopHandsTheLeadershipOver(t *testing.T) {
 func TestARenewedCertificateNamesTheSameHosts(t *testing.T) {
 	inBubble(t, func(s *site) {
 		d := s.members[s.followers()[0]].daemon
-		ca, err := d.authority(d.replica.Root())
+		ca, err := d.vault.Authority(d.replica.Root())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +286,7 @@ func TestARenewedCertificateNamesTheSameHosts(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if err := d.renew(); err != nil {
+		if err := d.own.Renew(); err != nil {
 			t.Fatal(err)
 		}
 		renewed := d.store.Identity().Certificate

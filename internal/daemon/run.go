@@ -7,10 +7,16 @@ import (
 	"time"
 
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/membership/logbook"
 	"github.com/clusterd/clusterd/internal/message"
+	"github.com/clusterd/clusterd/internal/systemd"
 	"github.com/clusterd/clusterd/quorum"
 	"github.com/clusterd/clusterd/quorum/gossip"
 )
+
+// ErrAgain is returned by Run when the daemon has to be started again at once, in
+// the same process: its log was put aside, or is to go on otherwise. VMs run on.
+var ErrAgain = membership.ErrAgain
 
 // Run starts everything, and returns when the context ends (nil) or when the
 // daemon has to stop by itself. VMs are never touched by its end.
@@ -32,16 +38,28 @@ func (d *Daemon) Run(parent context.Context) error {
 	for _, part := range d.loops() {
 		d.work.Go(func() { part.run(ctx) })
 	}
-	tellManager("READY=1", "STATUS=up as "+d.name)
+	systemd.Tell("READY=1", "STATUS=up as "+d.name)
 	d.logger.Info("clusterd is up", "node", d.name, "address", d.address, "version", Version, "boot", d.boot)
 	<-ctx.Done()
-	tellManager("STOPPING=1")
+	systemd.Tell("STOPPING=1")
 	d.close()
 	d.work.Wait()
 	if cause := context.Cause(ctx); parent.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return nil
+}
+
+// takeLogOver carries out, before the log is opened, what a start of the daemon
+// before this one had decided: to go on alone, or to begin with an empty log.
+func (d *Daemon) takeLogOver() error {
+	if err := d.returning.SetLogAside(); err != nil {
+		return err
+	}
+	if err := d.book.Find(); err != nil || d.book.Lost() != nil {
+		return err
+	}
+	return d.pair.TakeLogOver()
 }
 
 // open brings up the links in the order in which they need each other.
@@ -72,21 +90,21 @@ func (d *Daemon) openLog() error {
 		return err
 	}
 	options := quorum.Options{
-		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.profileAtStart(), Logger: d.logger,
+		ID: d.name, Address: d.address, DataDir: d.logDir(), Wire: wire, Profile: d.pace.AtStart(), Logger: d.logger,
 		Unfit:         d.replica.unfit,
-		Cut:           func(why string) { d.loseLog(message.Words(why)) },
+		Cut:           func(why string) { d.book.Lose(message.Words(why)) },
 		Fatal:         func(reason string) { d.fatal("the log's disk hangs: " + reason) },
-		HealthChanged: d.volumeChanged,
+		HealthChanged: d.ears.VolumeChanged,
 	}
 	if options.DataDir != "" {
-		options.Life, options.Mark, options.Memory = d.book.kept.Mine.Life, d.book.mark, d.book
+		options.Life, options.Mark, options.Memory = d.book.Life(), d.book.Mark, d.book
 	}
-	if d.membership.Founder {
+	if d.book.Place().Founder {
 		options.Bootstrap = []quorum.Member{{ID: d.name, Address: d.address, Voter: true}}
 	}
 	if d.log, err = quorum.Open(options, d.replica); errors.Is(err, quorum.ErrUnreadable) {
 		return fmt.Errorf("%w; the lines before this one say why. If files of it are broken, %s", err,
-			brokenLogAdvice(d.options.Folder))
+			logbook.Advice(d.options.Folder))
 	} else if err != nil {
 		return err
 	}
@@ -103,14 +121,14 @@ func (d *Daemon) openPulse() error {
 		return err
 	}
 	wire := d.wire
-	if d.book.lost != nil {
+	if d.book.Lost() != nil {
 		wire = d.shutWire // it answers no test: a daemon without its log is as good as silent
 	}
 	d.pulse, err = quorum.OpenPulse(quorum.PulseOptions{
-		ID: d.name, Packets: packets, Wire: wire, Profile: profileOf(d.timing), Logger: d.logger,
+		ID: d.name, Packets: packets, Wire: wire, Profile: d.pace.Followed(), Logger: d.logger,
 		ProbeKernel: d.options.ProbeKernel,
 		State: func() quorum.Beat {
-			return quorum.Beat{Incarnation: d.incarnation.Load(), Generation: d.replica.Root().Generation,
+			return quorum.Beat{Incarnation: d.admission.Incarnation(), Generation: d.replica.Root().Generation,
 				Applied: d.log.Applied(), Held: d.log.Held()}
 		},
 	})
@@ -127,7 +145,7 @@ func (d *Daemon) openGossip() {
 	opened, err := gossip.Open(gossip.Options{ID: d.name, Cluster: d.membership.ID, Listen: listen,
 		Keys: [][]byte{d.gossipKey}, Meta: []byte(d.address), Logger: d.logger})
 	if err != nil {
-		d.warnings.set("gossip", fmt.Sprintf("cannot gossip on %s: %v", listen, err))
+		d.warnings.Set("gossip", fmt.Sprintf("cannot gossip on %s: %v", listen, err))
 		return
 	}
 	d.gossip = opened
@@ -145,35 +163,35 @@ func (d *Daemon) loops() []part {
 	return []part{
 		{"steps of the mind", d.loop},
 		{"leadership", d.watchRole},
-		{"admission", d.keepAdmitted},
+		{"admission", d.admission.Run},
 
-		{"hints of the hypervisor", d.watchAgent},
-		{"answers of the hypervisor", d.keepAsking},
-		{"capacity of this host", d.keepMeasuring},
-		{"first answers of guests", d.probeGuests},
-		{"managed VMs for the doorkeeper", d.keepManaged},
+		{"hints of the hypervisor", d.ears.WatchAgent},
+		{"answers of the hypervisor", d.ears.KeepAsking},
+		{"capacity of this host", d.ears.KeepMeasuring},
+		{"first answers of guests", d.ears.ProbeGuests},
+		{"managed VMs for the doorkeeper", d.door.KeepManaged},
 
 		{"networks of guests", d.keepNetworks},
 
 		{"fence devices", d.executor.CheckDevices},
-		{"drills", d.keepDrills},
-		{"boots that were cut off", d.watchCut},
+		{"drills", d.fencing.KeepDrills},
+		{"boots that were cut off", d.fencing.WatchCut},
 		{"this host's watchdog", d.guard.KeepKeeper},
 		{"this host's keys on disks", d.guard.KeepKeys},
 		{"giving up when cut off", d.guard.KeepYield},
 
-		{"members of the log", d.keepMembers},
-		{"removal while this node was down", d.keepStanding},
-		{"two nodes", d.keepAlone},
-		{"a cluster that went on alone", d.keepRejoining},
-		{"how far the log goes", d.keepHeld},
-		{"comparing States", d.keepComparing},
+		{"members of the log", d.roll.Run},
+		{"removal while this node was down", d.returning.KeepStanding},
+		{"two nodes", d.pair.Run},
+		{"a cluster that went on alone", d.returning.KeepRejoining},
+		{"how far the log goes", d.book.KeepHeld},
+		{"comparing States", d.comparing.Run},
 		{"moving a quiet log", d.keepNudging},
 
 		{"links", d.keepLinks},
-		{"keys of strangers", d.keepVouching},
-		{"certificate", d.keepIdentity},
-		{"rotation of keys", d.keepAuthority},
+		{"keys of strangers", d.registry.Run},
+		{"certificate", d.own.KeepCertificate},
+		{"rotation of keys", d.own.KeepRotation},
 
 		{"alerts", d.keepAlerts},
 		{"audit trail", d.keepTrail},

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/clusterd/clusterd/cluster"
 	"github.com/clusterd/clusterd/fence"
-	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/pki"
@@ -26,7 +24,7 @@ import (
 func (s *site) passwordOf(node, device string) string {
 	s.t.Helper()
 	d := s.members[node].daemon
-	opened, err := d.opened(d.replica.Root().Document.Devices[device])
+	opened, err := d.vault.OpenDevice(d.replica.Root().Document.Devices[device])
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -134,7 +132,7 @@ func expectMountOpens(t *testing.T, d *Daemon, service resources.Spec) {
 	if !strings.HasPrefix(sealed, "ro,bind,password=sealed-") || len(service.Disks) != 0 {
 		t.Errorf("the mount is %q with disks %v", sealed, service.Disks)
 	}
-	options, _, err := d.reveal(sealed)
+	options, _, err := d.vault.Reveal(sealed)
 	if err != nil || options != "ro,bind,password="+mountPlanted {
 		t.Errorf("the mount's options open to %q, %v", options, err)
 	}
@@ -163,7 +161,7 @@ func TestTheLogHoldsSecretsSealed(t *testing.T) {
 			t.Fatal(err)
 		}
 		device := root.Document.Devices["pdu"]
-		open, err := d.opened(device)
+		open, err := d.vault.OpenDevice(device)
 		if err != nil || open.Password != testPassword || open.Options["community"] != communityPlanted {
 			t.Fatalf("the device opens to %q, %v", open.Password.Reveal(), err)
 		}
@@ -250,62 +248,4 @@ func TestABackupOpensWithItsKeyOrAMembersOwn(t *testing.T) {
 			t.Errorf("with the key before, whose turn came after the backup: %v", err)
 		}
 	})
-}
-
-// TestACredentialIsReadWhereItIsUsed: the State holds its name, and each node reads its own file.
-func TestACredentialIsReadWhereItIsUsed(t *testing.T) {
-	folder := t.TempDir()
-	t.Setenv("CREDENTIALS_DIRECTORY", folder)
-	d := &Daemon{}
-	device := fence.Device{Name: "bmc1", Credential: "bmc1"}
-	for text, want := range map[string]string{
-		"word-of-bmc1\n": "word-of-bmc1", "two\nlines\n": "", "\n": "", strings.Repeat("x", 5000): "",
-	} {
-		if err := os.WriteFile(filepath.Join(folder, "bmc1"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		opened, err := d.opened(device)
-		if opened.Password.Reveal() != want || (err == nil) != (want != "") {
-			t.Errorf("%.20q opens to %q, %v", text, opened.Password.Reveal(), err)
-		}
-	}
-	alert := cluster.Alert{Name: "chat", SecretURLCredential: "hook", Header: "X-Token", SecretCredential: "token"}
-	for name, text := range map[string]string{"hook": "https://chat.example/x\n", "token": "hush\n"} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var sent cluster.Alert
-	d.teller = func(_ context.Context, alert cluster.Alert, _ alerts.Message) error {
-		sent = alert
-		return nil
-	}
-	err := d.tell(context.Background(), alert, alerts.Message{})
-	if err != nil || sent.SecretURL != "https://chat.example/x" || sent.Secret != "hush" {
-		t.Errorf("an alert is sent as %q %q, %v", sent.SecretURL.Reveal(), sent.Secret.Reveal(), err)
-	}
-	sent, alert.SecretCredential = cluster.Alert{}, "missing"
-	err = d.tell(context.Background(), alert, alerts.Message{})
-	if err == nil || !strings.Contains(err.Error(), "its secret:") ||
-		!strings.Contains(err.Error(), "LoadCredential=missing:") || sent.Name != "" {
-		t.Errorf("an alert without its credential is sent: %v, %v", sent, err)
-	}
-	device.Credential = "missing"
-	if _, err := d.opened(device); err == nil || !strings.Contains(err.Error(), "LoadCredential=missing:") {
-		t.Errorf("a missing credential: %v", err)
-	}
-}
-
-// TestAPasswordHidesNoUUID: a BMC's password may stand in the UUID that it tells, by chance. What
-// it says beside that is told without the password.
-func TestAPasswordHidesNoUUID(t *testing.T) {
-	const uuid = "4c4c4544-0038-5910-8052-b7c04f4e3299"
-	device := fence.Device{Name: "bmc", Driver: fence.DriverIPMI, Password: "8052"}
-	check := shownCheck(device, fence.Check{Identity: uuid, Problem: "no user with 8052"})
-	if check.Identity != uuid || strings.Contains(check.Problem, "8052") {
-		t.Errorf("%+v", check)
-	}
-	if check := shownCheck(device, fence.Check{Identity: "host 8052"}); strings.Contains(check.Identity, "8052") {
-		t.Errorf("what is no UUID tells the password: %q", check.Identity)
-	}
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/clusterd/clusterd/internal/alerts"
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/config"
-	"github.com/clusterd/clusterd/internal/knocks"
 	"github.com/clusterd/clusterd/internal/limits"
 	"github.com/clusterd/clusterd/internal/message"
 	"github.com/clusterd/clusterd/internal/metrics"
@@ -64,14 +63,14 @@ func (d *Daemon) openMetrics(ctx context.Context) error {
 	}
 	listener, err := metrics.Listen(address, d.metricsDoor(), d.logger)
 	if err != nil {
-		d.warnings.set("metrics", "metrics are not served: "+err.Error())
+		d.warnings.Set("metrics", "metrics are not served: "+err.Error())
 		d.logger.Warn("metrics are not served", "address", address, "error", err)
 		return nil
 	}
 	s := metrics.NewServer(d.metrics, d.mayMeasure, d.logger)
 	d.work.Go(func() {
 		if err := s.Serve(listener); ctx.Err() == nil && !errors.Is(err, http.ErrServerClosed) {
-			d.warnings.set("metrics", "metrics are served no longer: "+err.Error())
+			d.warnings.Set("metrics", "metrics are served no longer: "+err.Error())
 		}
 	})
 	d.onClose("metrics", s.Close)
@@ -89,7 +88,7 @@ func (d *Daemon) metricsDoor() *tls.Config {
 		one.VerifyConnection = func(state tls.ConnectionState) error {
 			err := verify(state)
 			if err != nil {
-				d.refusedMonitor(hello.Conn.RemoteAddr().String(), err)
+				d.register.RefusedMonitor(hello.Conn.RemoteAddr().String(), err)
 			}
 			return err
 		}
@@ -108,7 +107,7 @@ func (d *Daemon) mayMeasure(r *http.Request) (holder string, err error) {
 		err = d.store.Admit(pki.ChannelLook, pki.Accepting, peer)
 	}
 	if err != nil {
-		d.refusedMonitor(r.RemoteAddr, err)
+		d.register.RefusedMonitor(r.RemoteAddr, err)
 	}
 	return peer.Fingerprint, err
 }
@@ -154,47 +153,43 @@ func (s served) Ask(ctx context.Context, node, address, method, path string, bod
 
 // Seal implements server.Documents.
 func (s served) Seal(root *cluster.State, parsed config.Parsed) (cluster.Configure, error) {
-	if why := s.forbiddenIn(parsed); why != "" {
+	if why := s.door.ForbiddenIn(parsed); why != "" {
 		return cluster.Configure{}, server.Refuse(http.StatusUnprocessableEntity, "forbidden_definition",
 			"%s; nothing was changed", why)
 	}
-	return s.sealed(root, parsed)
+	return s.vault.Seal(root, parsed)
 }
 
 // ProposeDocument implements server.Documents.
 func (s served) ProposeDocument(ctx context.Context, command cluster.Configure, parsed config.Parsed) (
 	message.Text, error) {
-	applied, err := s.proposeDocument(ctx, command, parsed)
-	if err != nil {
-		return message.Text{}, err
-	}
-	return applied.Refused[0], nil
+	return s.vault.ProposeDocument(ctx, command, parsed)
 }
 
 // Import implements server.Documents.
 func (s served) Import(ctx context.Context, asked api.ImportRequest, by string) (api.Reply, error) {
-	return s.importVM(ctx, asked, by)
+	return s.adoption().Import(ctx, asked, by)
 }
 
 // Authority implements server.Keys.
-func (s served) Authority(root *cluster.State) (*pki.CA, error) { return s.authority(root) }
+func (s served) Authority(root *cluster.State) (*pki.CA, error) { return s.vault.Authority(root) }
 
 // DataKey implements server.Keys.
-func (s served) DataKey(root *cluster.State) (pki.DataKey, error) { return s.dataKey(root) }
+func (s served) DataKey(root *cluster.State) (pki.DataKey, error) { return s.vault.DataKey(root) }
 
 // Rekey implements server.Keys.
 func (s served) Rekey(ctx context.Context, by string, why message.Text) error {
-	return s.rekey(ctx, by, why)
+	return s.vault.Rekey(ctx, by, why)
 }
 
 // RotateAuthority implements server.Keys.
 func (s served) RotateAuthority(ctx context.Context, by, why string) error {
-	return s.rotateAuthority(ctx, by, why)
+	return s.vault.RotateAuthority(ctx, by, why)
 }
 
 // KeysLeft implements server.Keys.
 func (s served) KeysLeft(root *cluster.State, removed string) string {
-	return keysLeftBehind(root, s.drivers, storageHand(root, s.name, removed), removed)
+	return s.fencing.KeysLeft(root, removed)
 }
 
 // Admit implements server.Entrance.
@@ -205,11 +200,11 @@ func (s served) Admit(channel pki.Channel, peer pki.Peer) error {
 // Join implements server.Entrance.
 func (s served) Join(ctx context.Context, root *cluster.State, asked api.JoinRequest, token cluster.Token) (
 	api.JoinReply, error) {
-	return s.join(ctx, root, asked, token)
+	return s.entrance().Join(ctx, root, asked, token)
 }
 
 // NoteGuess implements server.Entrance.
-func (s served) NoteGuess(from string) { s.knocks.Note(from, knocks.Token, time.Now()) }
+func (s served) NoteGuess(from string) { s.register.GuessedToken(from) }
 
 // Invite implements server.Entrance.
 func (s served) Invite(name string, role pki.Role, by server.Caller) (api.PageLink, error) {
@@ -242,15 +237,15 @@ func (s served) EndVisits(name string) api.PageLogoutReply {
 
 // Passable implements server.Entrance.
 func (s served) Passable(uuid, operation string) (may bool, why string) {
-	return s.mayComeUp(uuid, operation)
+	return s.door.Passable(uuid, operation)
 }
 
 // Keep implements server.Trail.
-func (s served) Keep(e api.AuditEntry, braked limits.Kind) { s.keep(e, braked) }
+func (s served) Keep(e api.AuditEntry, braked limits.Kind) { s.register.Keep(e, braked) }
 
 // Entries implements server.Trail.
 func (s served) Entries(after uint64, most int) (entries []api.AuditEntry, more bool, err error) {
-	return s.trail.Read(after, most)
+	return s.register.Read(after, most)
 }
 
 // Progress implements server.Host.
@@ -301,7 +296,7 @@ func (s served) forecast(ctx context.Context, act agents.Act) api.Foresight {
 
 // Fence implements server.Host.
 func (s served) Fence(ctx context.Context, n cluster.Member, asked api.FenceRequest, by string) error {
-	return s.fenceByHand(ctx, n, asked, by)
+	return s.fencing.ByHand(ctx, n, asked, by)
 }
 
 // LastChecks implements server.Host.
@@ -330,7 +325,7 @@ func (s served) ExamineOthers(ctx context.Context) []api.Finding { return s.exam
 // newPage makes the page, which nothing serves yet and which the tools' interface answers.
 func (d *Daemon) newPage(tools http.Handler) *web.Front {
 	return web.New(web.Options{
-		Node: d.name, Changed: func() <-chan struct{} { return d.replica.Changed() }, Keep: d.keep,
+		Node: d.name, Changed: func() <-chan struct{} { return d.replica.Changed() }, Keep: d.register.Keep,
 		Admit: func(channel pki.Channel, peer pki.Peer) error { return d.store.Admit(channel, pki.Accepting, peer) },
 		Others: func() map[string]string {
 			found, declared := map[string]string{}, d.replica.Root().Document.Web
@@ -356,7 +351,7 @@ func (d *Daemon) keepPage(ctx context.Context) {
 		Wanted: func() *cluster.Web { return d.replica.Root().Document.Web }, Host: d.pageHost(),
 		Certificate: d.pageCertificate,
 		Problem: func(text string) {
-			if d.warnings.set("page", text) && text != "" {
+			if d.warnings.Set("page", text) && text != "" {
 				d.logger.Warn("the page is not served", "node", d.name, "why", text)
 			}
 		},
@@ -383,5 +378,5 @@ func (d *Daemon) pageCertificate(declared cluster.Web) (*tls.Certificate, error)
 		addresses = append(addresses, host)
 	}
 	return pki.PageCertificate(string(d.options.Folder), d.name, addresses, time.Now(), d.store.Identity().Authority,
-		func() (*pki.CA, error) { return d.authority(d.replica.Root()) })
+		func() (*pki.CA, error) { return d.vault.Authority(d.replica.Root()) })
 }

@@ -57,7 +57,7 @@ func TestGuessesAtTokensCostNoQuorum(t *testing.T) {
 func (s *site) trail(node string) []audit.Entry {
 	s.t.Helper()
 	synctest.Wait()
-	entries, _, err := s.members[node].daemon.trail.Read(0, 2000)
+	entries, _, err := s.members[node].daemon.register.Read(0, 2000)
 	if err != nil || audit.Verify(entries) != nil {
 		s.t.Fatalf("%v, %v", err, audit.Verify(entries))
 	}
@@ -124,7 +124,7 @@ func TestAFloodOfRequestsLeavesTheTrailWhole(t *testing.T) {
 		const each = 2000
 		for range each {
 			s.ask("node1", operator, "POST", api.PathRequests, "no request at all")
-			d.keep(audit.Entry{Who: "operator bob", Act: "start", Result: api.ResultOK}, limits.Users)
+			d.register.Keep(audit.Entry{Who: "operator bob", Act: "start", Result: api.ResultOK}, limits.Users)
 		}
 		s.ask("node1", operator, "POST", api.PathNodes, api.NodeRequest{ID: "r", Op: "standby", Node: "node9"})
 		s.ask("node1", rootUser, "GET", api.PathBackup, nil)
@@ -308,11 +308,11 @@ func TestNoSecretIsShown(t *testing.T) {
 		s.token("node1")
 		root := s.members["node1"].daemon.replica.Root()
 		d := s.members["node1"].daemon
-		ca, err := d.authority(root)
+		ca, err := d.vault.Authority(root)
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := d.dataKey(root)
+		key, err := d.vault.DataKey(root)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,7 +66,7 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 	start := func(folder membership.Folder) (*replica, *string) {
 		told := new(string)
 		r := newReplica(func(reason string) { *told = reason }, func() {})
-		if err := r.steps.load(folder); err != nil {
+		if err := r.steps.Load(folder); err != nil {
 			t.Fatal(err)
 		}
 		r.Apply(quorum.Entry{Index: 3, At: at, Data: founding})
@@ -80,7 +80,7 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 		if err := folder.Write(membership.MembershipFile, place); err != nil {
 			t.Fatal(err)
 		}
-		_, err := StepOver(node, 4, "", "root")
+		_, err := membership.StepOver(node, 4, "", "root")
 		if err == nil || !strings.Contains(err.Error(), "has not stopped at entry 4") {
 			t.Errorf("before it was met, without a name: %v", err)
 		}
@@ -88,13 +88,13 @@ func TestAMemberStepsOverAnEntryThatNoneCanApply(t *testing.T) {
 		if _, broken := r.Apply(bad).(error); !broken || !strings.Contains(*told, "log entry 4 (sha256 ") {
 			t.Errorf("it was met with %q", *told)
 		}
-		if _, err := StepOver(node, 4, "sha256 0000000000000000", "root"); err == nil {
+		if _, err := membership.StepOver(node, 4, "sha256 0000000000000000", "root"); err == nil {
 			t.Error("another entry was to be stepped over, and it was taken")
 		}
-		if _, err := StepOver(node, 5, "", "root"); err == nil {
+		if _, err := membership.StepOver(node, 5, "", "root"); err == nil {
 			t.Error("an entry that was not met was stepped over without its name")
 		}
-		step, err := StepOver(node, 4, "", "root")
+		step, err := membership.StepOver(node, 4, "", "root")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,8 +124,8 @@ func TestTheTrailHasWhoSteppedOver(t *testing.T) {
 		for name, by := range map[string]string{"node2": "alice as root", "node3": "bob as root"} {
 			s.kill(name)
 			folder := membership.Folder(s.members[name].node.DataDir)
-			step := Step{Index: 4_000_000, Name: "sha256 0123456789abcdef", By: by, At: time.Unix(1_000_000, 0).UTC()}
-			if err := folder.Write(stepsFile, []Step{step}); err != nil {
+			step := membership.Step{Index: 4_000_000, Name: "sha256 0123456789abcdef", By: by, At: time.Unix(1_000_000, 0).UTC()}
+			if err := folder.Write("steps.json", []membership.Step{step}); err != nil {
 				t.Fatal(err)
 			}
 			s.start(name)
@@ -152,17 +152,17 @@ func TestWhatCanBeAppliedIsNotSteppedOver(t *testing.T) {
 	}
 	founding := foundingEntry(t)
 	node := nodefile.Node{Name: "node1", DataDir: string(folder)}
-	if _, err := StepOver(node, 3, nameOfEntry(founding), "root"); err != nil {
+	if _, err := membership.StepOver(node, 3, membership.NameOfEntry(founding), "root"); err != nil {
 		t.Fatal(err)
 	}
 	r := newReplica(func(reason string) { t.Error(reason) }, func() {})
-	if err := r.steps.load(folder); err != nil {
+	if err := r.steps.Load(folder); err != nil {
 		t.Fatal(err)
 	}
 	if r.Apply(quorum.Entry{Index: 3, Data: founding}); r.Root().ID != "c-1" {
 		t.Error("the founding was stepped over")
 	}
-	if _, err := os.Stat(filepath.Join(string(folder), stuckFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(string(folder), "stuck.json")); err == nil {
 		t.Error("it is noted as an entry that cannot be applied")
 	}
 }

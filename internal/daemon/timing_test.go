@@ -6,6 +6,7 @@ import (
 
 	"github.com/clusterd/clusterd/internal/api"
 	"github.com/clusterd/clusterd/internal/membership"
+	"github.com/clusterd/clusterd/internal/pace"
 	"github.com/clusterd/clusterd/quorum"
 )
 
@@ -21,7 +22,7 @@ func TestTheDocumentsTimingReachesLogAndHeartbeats(t *testing.T) {
 			Text: "timing: fast\n" + documentOf(map[string]string{"vm:a": "node1"})}, &reply)
 		s.until("every node keeps the timing for its next start", func() bool {
 			for _, m := range s.members {
-				kept, err := membership.ReadOptional[keptTiming](m.daemon.options.Folder, timingFile)
+				kept, err := membership.ReadOptional[pace.Kept](m.daemon.options.Folder, pace.File)
 				if err != nil || kept == nil || kept.Timing != "fast" {
 					return false
 				}
@@ -38,7 +39,7 @@ func TestTheDocumentsTimingReachesLogAndHeartbeats(t *testing.T) {
 		s.kill(follower)
 		s.start(follower)
 		d := s.members[follower].daemon
-		if got := d.profileAtStart().Name; got != "fast" {
+		if got := d.pace.AtStart().Name; got != "fast" {
 			t.Errorf("%s starts with the timing %s", follower, got)
 		}
 	})

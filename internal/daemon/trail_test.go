@@ -16,11 +16,11 @@ func TestOneAdministratorsFailuresHideNoOthers(t *testing.T) {
 			who  string
 		}{{limits.Admins, "admin robot"}, {limits.Root, "cron as root"}} {
 			for range 10 * audit.MostOfWindow {
-				d.keep(audit.Entry{Who: c.who, Act: "fence node3", Result: "refused: no"}, c.kind)
+				d.register.Keep(audit.Entry{Who: c.who, Act: "fence node3", Result: "refused: no"}, c.kind)
 			}
 		}
-		d.keep(audit.Entry{Who: "admin alice", Act: "fence node3", Result: "refused: no"}, limits.Admins)
-		d.keep(audit.Entry{Who: "bob as root", Act: "fence node3", Result: "refused: no"}, limits.Root)
+		d.register.Keep(audit.Entry{Who: "admin alice", Act: "fence node3", Result: "refused: no"}, limits.Admins)
+		d.register.Keep(audit.Entry{Who: "bob as root", Act: "fence node3", Result: "refused: no"}, limits.Root)
 		lines := map[string]int{}
 		for _, e := range s.trail("node1")[before:] {
 			lines[e.Who]++
@@ -36,10 +36,10 @@ func TestWhatWasLeftOutIsToldBeforeTheDaemonEnds(t *testing.T) {
 	inBubble(t, func(s *site) {
 		before, d := len(s.trail("node1")), s.members["node1"].daemon
 		for range 100 {
-			d.keep(audit.Entry{Who: "operator bob", Act: "start vm:a", Result: "refused: no"}, limits.Users)
+			d.register.Keep(audit.Entry{Who: "operator bob", Act: "start vm:a", Result: "refused: no"}, limits.Users)
 		}
 		s.kill("node1")
-		entries, _, err := d.trail.Read(0, 2000)
+		entries, _, err := d.register.Read(0, 2000)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ import (
 func (s *site) stranger(t *testing.T, name string) *pki.Identity {
 	t.Helper()
 	d := s.members[s.leader()].daemon
-	ca, err := d.authority(d.replica.Root())
+	ca, err := d.vault.Authority(d.replica.Root())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestALaggingMemberIsLetInByAMembersWord(t *testing.T) {
 func TestACrowdOfInventedNamesKeepsNoMemberOut(t *testing.T) {
 	inSecuredBubble(t, func(s *site) {
 		crowd := []*pki.Identity{s.stranger(t, "node4"), s.stranger(t, "node4")}
-		for i := range 3 * mostStrangers {
+		for i := range 3 * 8 {
 			crowd = append(crowd, s.stranger(t, fmt.Sprint("ghost", i)))
 		}
 		s.catchUpDespite(t, crowd, 10*time.Millisecond)

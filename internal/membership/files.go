@@ -65,6 +65,10 @@ func (r Removal) Error() string {
 		r.At.Local().Format("2006-01-02 15:04:05"))
 }
 
+// ErrAgain ends a run of a daemon that has to be started again at once, in the same process: its
+// log was put aside, or is to go on otherwise.
+var ErrAgain = errors.New("the daemon starts again")
+
 // ErrRemoved is what a Removal is: this node was removed from the cluster.
 var ErrRemoved = errors.New("this node was removed from the cluster")
 

@@ -3,11 +3,13 @@ package membership
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/clusterd/clusterd/internal/config/nodefile"
 )
@@ -98,4 +100,21 @@ func HostsOf(address string) []string {
 		return nil
 	}
 	return []string{host}
+}
+
+// OnThisHost says what is wrong with the address of a node that is founded or joins: the
+// others would ask for it in vain.
+func OnThisHost(node nodefile.Node) error {
+	if node.Address == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(node.Address, "0"))
+	if err == nil {
+		return listener.Close()
+	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return fmt.Errorf("this host does not have the address %s; correct address in %s, or bring the interface up",
+			node.Address, nodefile.Path)
+	}
+	return fmt.Errorf("the address %s cannot be used: %w", node.Address, err)
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/clusterd/clusterd/internal/membership"
 	"github.com/clusterd/clusterd/internal/owned"
 	"github.com/clusterd/clusterd/internal/recorder"
+	"github.com/clusterd/clusterd/internal/vault"
 )
 
 const (
@@ -219,7 +220,7 @@ func (s *collection) state(ctx context.Context) ([]bundled, error) {
 	}
 	state := kept.State
 	s.rememberState(&state)
-	if secrets, err := daemon.SecretsOf(kept); err == nil {
+	if secrets, err := vault.SecretsOf(kept); err == nil {
 		s.remember(secrets...)
 	}
 	s.remember(base64.StdEncoding.EncodeToString(kept.DataKey))

@@ -5,7 +5,7 @@ const (
 	crowd   = "internal/config/placing/crowd.go"
 	colour  = "internal/config/placing/colour.go"
 	grouped = "internal/config/placing/rules.go"
-	timing  = "internal/daemon/timing.go"
+	timing  = "internal/pace/pace.go"
 )
 
 // documents are breaks of how a document is judged, carried and followed.
@@ -75,14 +75,14 @@ var documents = []Mutant{
 	{
 		Name: "heartbeats-keep-their-old-timing", Law: "R",
 		Broken: "heartbeats that run do not follow the timing of a new document",
-		Edits:  []Edit{{timing, "\t\td.pulse.Retime(profile)\n", ""}},
+		Edits:  []Edit{{timing, "\t\tpulse.Retime(profile)\n", ""}},
 		Nets:   first(tests("internal/daemon", "^TestTheDocumentsTimingReachesLogAndHeartbeats$")),
 	},
 	{
 		Name: "timing-is-forgotten-at-the-next-start", Law: "R",
 		Broken: "the timing of the document is not kept for the next start",
-		Edits: []Edit{{timing, "err = d.options.Folder.Write(timingFile, keptTiming{timing})",
-			"err = d.options.Folder.Write(timingFile, keptTiming{})"}},
+		Edits: []Edit{{timing, "err = p.Folder.Write(File, Kept{timing})",
+			"err = p.Folder.Write(File, Kept{})"}},
 		Nets: first(tests("internal/daemon", "^TestTheDocumentsTimingReachesLogAndHeartbeats$")),
 	},
 	{

@@ -112,7 +112,7 @@ var entrances = []Mutant{
 	},
 	{
 		Name: "drivers-are-quoted-whole", Law: "L10", Broken: "the password that a BMC quotes is shown to whoever may look",
-		Edits: []Edit{{"internal/daemon/sealing.go", "{ return fence.HideIn(text, secrets...) }", "{ return text }"}},
+		Edits: []Edit{{"internal/vault/drivers.go", "{ return fence.HideIn(text, secrets...) }", "{ return text }"}},
 		Nets:  first(tests("internal/daemon", "^TestNoOutputShowsASecret$")),
 	},
 }
@@ -195,14 +195,15 @@ var ports = []Mutant{
 	{
 		Name: "one-brake-for-all-refusals", Law: "L10",
 		Broken: "whoever knocks at the page hides what a stolen certificate is refused",
-		Edits: []Edit{{"internal/daemon/trail.go", "kind, person := string(braked)+\" refused\"",
+		Edits: []Edit{{"internal/register/register.go", "kind, person := string(braked)+\" refused\"",
 			"kind, person := \"refused\""}},
 		Nets: first(tests("internal/daemon", "^TestAFloodOfOneKindHidesNoOther$")),
 	},
 	{
 		Name: "robots-hide-administrators", Law: "L10", Broken: "a program that fails hides what administrators are refused",
-		Edits: []Edit{{"internal/daemon/trail.go", "\t\t\tperson = e.Who // a program", "\t\t\tperson = \"\" // a program"}},
-		Nets:  first(tests("internal/daemon", "^TestOneAdministratorsFailuresHideNoOthers$")),
+		Edits: []Edit{{"internal/register/register.go", "\t\t\tperson = e.Who // a program",
+			"\t\t\tperson = \"\" // a program"}},
+		Nets: first(tests("internal/daemon", "^TestOneAdministratorsFailuresHideNoOthers$")),
 	},
 	{
 		Name: "unknown-is-not-done", Law: "L10", Broken: "what an administrator may have done is a number in the trail",
@@ -224,15 +225,15 @@ var ports = []Mutant{
 	{
 		Name: "metrics-refused-without-a-trace", Law: "L10",
 		Broken: "who was not let read metrics is not in the audit trail",
-		Edits:  []Edit{{served, "\t\td.refusedMonitor(r.RemoteAddr, err)\n", ""}},
+		Edits:  []Edit{{served, "\t\td.register.RefusedMonitor(r.RemoteAddr, err)\n", ""}},
 		Nets:   first(tests("internal/daemon", "^TestMetricsAreReadByACertificateThatMayLook$")),
 	},
 	{
 		Name: "metrics-for-any-certificate", Law: "L10",
 		Broken: "whoever the authority signed reads metrics, recorded or not",
 		Edits: []Edit{{served, "\t\terr = d.store.Admit(pki.ChannelLook, pki.Accepting, peer)\n\t}\n\tif err != nil {\n" +
-			"\t\td.refusedMonitor",
-			"\t\t_ = d.store\n\t}\n\tif err != nil {\n\t\td.refusedMonitor"}},
+			"\t\td.register.RefusedMonitor",
+			"\t\t_ = d.store\n\t}\n\tif err != nil {\n\t\td.register.RefusedMonitor"}},
 		Nets: first(tests("internal/daemon", "^TestMetricsAreReadByACertificateThatMayLook$")),
 	},
 	{

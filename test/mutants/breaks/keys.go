@@ -1,7 +1,7 @@
 package breaks
 
 const rekey, sealed, authority = "cluster/apply/keys.go", "cluster/apply/fit.go", "cluster/apply/keys.go"
-const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/daemon/pairs.go"
+const pulse, beat, pairs = "quorum/pulse.go", "quorum/beat.go", "internal/membership/ownkeys/pairs.go"
 
 // keys are breaks of L10 in what authenticates: who was a member once, or only listens, could speak
 // for a node or mute it.
@@ -173,7 +173,7 @@ var keys = []Mutant{
 	{
 		Name: "told-key-not-on-disk", Law: "L10",
 		Broken: "a node drops its old key on the word of one that forgets the new one when it ends",
-		Edits: []Edit{{"internal/daemon/vouching.go", "err := d.keys.Take(d.replica.Root()); err != nil",
+		Edits: []Edit{{"internal/membership/vouching/vouching.go", "err := r.Book.Take(r.Log.Root()); err != nil",
 			"err := error(nil); err != nil"}},
 		Nets: first(tests("internal/daemon", "^TestAKeyThatIsVouchedForIsOnDisk$")),
 	},
@@ -187,8 +187,8 @@ var keys = []Mutant{
 	{
 		Name: "invented-names-take-every-place", Law: "L10",
 		Broken: "whoever stole the authority's key keeps members from being vouched for, with names that are none",
-		Edits: []Edit{{"internal/daemon/vouching.go", "round.after = d.expectThem(answer.Roster, time.Now())",
-			"round.after = \"\""}},
+		Edits: []Edit{{"internal/membership/vouching/vouching.go", "round.After = r.expectThem(answer.Roster, time.Now())",
+			"round.After = \"\""}},
 		Nets: first(tests("internal/daemon", "^TestACrowdOfInventedNamesKeepsNoMemberOut$")),
 	},
 	{
@@ -224,25 +224,26 @@ var keys = []Mutant{
 	{
 		Name: "heartbeats-with-the-old-pair", Law: "L10",
 		Broken: "a node with a new key goes on with the pair keys of the old one",
-		Edits:  []Edit{{pairs, "\tif d.pairsOf != own.Fingerprint() {", "\tif d.pairsOf == \"\" {"}},
+		Edits:  []Edit{{pairs, "\tif p.of != own.Fingerprint() {", "\tif p.of == \"\" {"}},
 		Nets:   first(tests("internal/daemon", "^TestANodesKeyIsRotatedUnderLoad$")),
 	},
 	{
 		Name: "turned-links-stay", Law: "L10", Broken: "connections made with the old key of a node are not cut",
-		Edits: []Edit{{"internal/daemon/members.go", "\td.mux.Recheck()\n\td.wire.Recheck()\n", ""}},
+		Edits: []Edit{{"internal/daemon/doors.go", "\td.mux.Recheck()\n\td.wire.Recheck()\n", ""}},
 		Nets:  first(tests("internal/daemon", "^TestLinksOfATurnedKeyAreCut$")),
 	},
 	{
 		Name: "nobody-vouches", Law: "L10",
 		Broken: "a member that was away is deaf to a leader that joined meanwhile, for good",
-		Edits: []Edit{{"internal/daemon/vouching.go", "\t\tcase keyOfMember:\n\t\t\tword = keyOfMember\n",
-			"\t\tcase keyOfMember:\n"}},
+		Edits: []Edit{{"internal/membership/vouching/vouching.go", "\t\tcase inquiry.Member:\n\t\t\tword = inquiry.Member\n",
+			"\t\tcase inquiry.Member:\n"}},
 		Nets: first(tests("internal/daemon", "^TestALaggingMemberIsLetInByAMembersWord$")),
 	},
 	{
 		Name: "members-of-the-day-it-joined", Law: "L10",
 		Broken: "a daemon that starts asks nobody but whom it joined through, and forgets the logs of all others",
-		Edits:  []Edit{{"internal/daemon/lostlog.go", "if len(b.kept.Members) > 0 {", "if len(b.kept.Members) > 9 {"}},
+		Edits: []Edit{{"internal/membership/logbook/book.go",
+			"if len(b.kept.Members) > 0 {", "if len(b.kept.Members) > 9 {"}},
 		Nets: []Net{tests("internal/daemon", "^TestAVoterWithoutItsLogVouchesForKeys$"),
 			tests("internal/daemon", "^TestADaemonThatHearsNobodyForgetsNoLogs$")},
 	},
@@ -251,37 +252,38 @@ var keys = []Mutant{
 		Broken: "a key that nobody vouches for is asked about again each time that it knocks",
 		Edits: []Edit{{"internal/membership/keybook.go",
 			"\tif !asked || !now.Before(no.until) {\n", "\tif !asked || no.name != \"\" {\n"}},
-		Nets: first(tests("internal/daemon", "^TestAKeyThatNobodyVouchesForIsLeftAloneForAWhile$")),
+		Nets: first(tests("internal/membership/vouching", "^TestAKeyThatNobodyVouchesForIsLeftAloneForAWhile$")),
 	},
 	{
 		Name: "a-stranger-fills-the-queue", Law: "L10",
 		Broken: "who knocks with many keys takes all places of those to be asked about",
-		Edits:  []Edit{{"internal/daemon/vouching.go", "if placeOf(*list, peer) >= 0 || len(", "if len("}},
-		Nets:   first(tests("internal/daemon", "^TestAStrangerFillsItsOwnPlaceAlone$")),
+		Edits:  []Edit{{"internal/membership/vouching/queue.go", "if placeOf(*list, peer) >= 0 || len(", "if len("}},
+		Nets:   first(tests("internal/membership/vouching", "^TestAStrangerFillsItsOwnPlaceAlone$")),
 	},
 	{
 		Name: "one-place-for-strangers", Law: "L10",
 		Broken: "who knocks most often has the only place of those to be asked about, again and again",
-		Edits: []Edit{{"internal/daemon/vouching.go", "mostStrangers = 8", "mostStrangers = 1"},
+		Edits: []Edit{{"internal/membership/vouching/vouching.go", "mostStrangers = 8", "mostStrangers = 1"},
 			{"internal/membership/keybook.go",
 				"\tif !asked || !now.Before(no.until) {\n", "\tif !asked || no.name != \"\" {\n"}},
-		Nets: first(tests("internal/daemon", "^TestAStrangerFillsItsOwnPlaceAlone$")),
+		Nets: first(tests("internal/membership/vouching", "^TestAStrangerFillsItsOwnPlaceAlone$")),
 	},
 	{
 		Name: "the-same-members-are-asked", Law: "L10",
 		Broken: "where the first members are down, the others are never asked about a key",
-		Edits:  []Edit{{"internal/daemon/vouching.go", "\t\tround.next++\n", ""}},
+		Edits:  []Edit{{"internal/membership/vouching/vouching.go", "\t\tround.Next++\n", ""}},
 		Nets:   first(tests("internal/daemon", "^TestMembersThatAreDownHoldUpNoQuestionForLong$")),
 	},
 	{
 		Name: "no-end-to-a-question", Law: "L10", Broken: "members that are down hold up the questions about keys",
-		Edits: []Edit{{"internal/daemon/vouching.go", "vouchWait     = 10 * time.Second", "vouchWait     = time.Hour"}},
-		Nets:  first(tests("internal/daemon", "^TestMembersThatAreDownHoldUpNoQuestionForLong$")),
+		Edits: []Edit{{"internal/membership/vouching/vouching.go", "vouchWait     = 10 * time.Second",
+			"vouchWait     = time.Hour"}},
+		Nets: first(tests("internal/daemon", "^TestMembersThatAreDownHoldUpNoQuestionForLong$")),
 	},
 	{
 		Name: "anybody-is-vouched-for", Law: "L10", Broken: "a member vouches for a key that no State knows",
-		Edits: []Edit{{"internal/daemon/vouching.go", "\t\treturn keyRemoved\n\t}\n\treturn \"\"\n",
-			"\t\treturn keyRemoved\n\t}\n\treturn keyOfMember\n"}},
+		Edits: []Edit{{"internal/membership/vouching/vouching.go", "\t\treturn inquiry.Removed\n\t}\n\treturn \"\"\n",
+			"\t\treturn inquiry.Removed\n\t}\n\treturn inquiry.Member\n"}},
 		Nets: first(tests("internal/daemon", "^TestALaggingMemberIsLetInByAMembersWord$")),
 	},
 	{
@@ -300,9 +302,9 @@ var keys = []Mutant{
 	{
 		Name: "alerts-without-their-credential", Law: "L10",
 		Broken: "an alert whose credential is missing is sent without its secret",
-		Edits: []Edit{{"internal/daemon/sealing.go", "\tif name != \"\" {\n\t\treturn credential(name)\n",
+		Edits: []Edit{{"internal/vault/reveal.go", "\tif name != \"\" {\n\t\treturn credential(name)\n",
 			"\tif name != \"\" {\n\t\tsecret, _ := credential(name)\n\t\treturn secret, nil\n"}},
-		Nets: first(tests("internal/daemon", "^TestACredentialIsReadWhereItIsUsed$")),
+		Nets: first(tests("internal/vault", "^TestACredentialIsReadWhereItIsUsed$")),
 	},
 	{
 		Name: "plain-secrets-in-the-log", Law: "L10", Broken: "a password enters every node's log as it is",

@@ -21,7 +21,7 @@ var admitted = []Mutant{
 	},
 	{
 		Name: "question-in-any-name", Law: "L10", Broken: "a member asks in the name of another one, and changes its place",
-		Edits: []Edit{{"internal/daemon/rejoin.go", "if err == nil && peer.Name != name {",
+		Edits: []Edit{{"internal/daemon/answers.go", "if err == nil && peer.Name != name {",
 			"if err == nil && peer.Name == \"\" {"}},
 		Nets: first(tests("internal/daemon", "^TestANodeAsksForItselfAlone$")),
 	},
@@ -168,7 +168,8 @@ var admitted = []Mutant{
 	},
 	{
 		Name: "another-entry-is-stepped-over", Law: "L10", Broken: "an operator's step hits whatever is at that index",
-		Edits: []Edit{{"internal/daemon/steps.go", "if step.Index == entry.Index && step.Name == nameOfEntry(entry.Data) {",
+		Edits: []Edit{{"internal/membership/steps.go",
+			"if step.Index == entry.Index && step.Name == NameOfEntry(entry.Data) {",
 			"if step.Index == entry.Index {"}},
 		Nets: first(tests("internal/daemon", "^TestAMemberStepsOverAnEntryThatNoneCanApply$")),
 	},
@@ -319,9 +320,9 @@ var strangers = []Mutant{
 	},
 	{
 		Name: "policies-bind-nobody", Law: "L10", Broken: "the door lets in what the host's own policy forbids",
-		Edits: []Edit{{"internal/daemon/doorkeeper.go",
-			"\tif why := d.options.Node.Definitions.Refuses(text); why != \"\" {",
-			"\tif why := d.options.Node.Definitions.Refuses(text); why == \"-\" {"}},
+		Edits: []Edit{{"internal/passage/doorkeeper.go",
+			"\tif why := d.Policy.Refuses(text); why != \"\" {",
+			"\tif why := d.Policy.Refuses(text); why == \"-\" {"}},
 		Nets: first(tests("internal/daemon", "^TestANodesPolicyForbidsDefinitions$")),
 	},
 	{
@@ -375,7 +376,7 @@ var strangers = []Mutant{
 	},
 	{
 		Name: "forwarders-know-no-addresses", Law: "L10", Broken: "the forwarder is not told where the members are",
-		Edits: []Edit{{"internal/daemon/members.go", "\troster.Addresses = d.homesTold\n", ""}},
+		Edits: []Edit{{"internal/daemon/doors.go", "\tknown.Addresses = d.homesTold\n", ""}},
 		Nets:  first(tests("internal/daemon", "^TestWhereMembersAreIsToldToThePorts$")),
 	},
 	{

@@ -112,9 +112,9 @@ var unknowns = []Mutant{
 	},
 	{
 		Name: "a-password-hides-a-twin", Law: "L3", Broken: "a UUID that has a password in it is told in part",
-		Edits: []Edit{{"internal/daemon/sealing.go", "if fence.NamesNoMachine(check.Identity) {",
+		Edits: []Edit{{"internal/vault/drivers.go", "if fence.NamesNoMachine(check.Identity) {",
 			"if check.Identity != \"\" {"}},
-		Nets: []Net{tests("internal/daemon", "^TestAPasswordHidesNoUUID$")},
+		Nets: []Net{tests("internal/vault", "^TestAPasswordHidesNoUUID$")},
 	},
 	{
 		Name: "a-folder-is-cut-off-with-a-disk", Law: "L3",

@@ -21,8 +21,8 @@ func majority() []Mutant {
 	}...)
 }
 
-const rule, applied, shell, files, back = "cluster/alone.go", "cluster/apply/member.go", "internal/daemon/alone.go",
-	"internal/daemon/alonefiles.go", "internal/daemon/rejoin.go"
+const rule, applied, shell, files, back = "cluster/alone.go", "cluster/apply/member.go",
+	"internal/membership/pair/alone.go", "internal/membership/pair/files.go", "internal/membership/returning/rejoin.go"
 
 // alone are the breaks of L4's exception: one of two nodes goes on by itself.
 var alone = []Mutant{
@@ -69,13 +69,13 @@ var alone = []Mutant{
 	},
 	{
 		Name: "goes-on-alone-unwritten", Law: "L4", Broken: "the decision is not on disk before the first shot",
-		Edits: []Edit{{shell, "\tif err := d.options.Folder.Write(membership.PartingFile, parting); err != nil {",
-			"\tif err := d.options.Folder.Remove(membership.PartingFile); err != nil {"}},
+		Edits: []Edit{{shell, "\tif err := s.Folder.Write(membership.PartingFile, parting); err != nil {",
+			"\tif err := s.Folder.Remove(membership.PartingFile); err != nil {"}},
 		Nets: first(tests("internal/daemon", "^TestHeardBeforeItIsWrittenDownIsSpared$")),
 	},
 	{
 		Name: "leads-before-it-is-alone", Law: "L4", Broken: "a node that took its log over decides before the log says so",
-		Edits: []Edit{{"internal/daemon/ears.go", "!now.leading && d.begun.Load() && d.passTerm",
+		Edits: []Edit{{"internal/daemon/ears.go", "!now.leading && d.admission.Begun() && d.passTerm",
 			"!now.leading && d.passTerm"}},
 		Nets: first(tests("internal/daemon", "^TestNothingIsDecidedBeforeTheNewGeneration$")),
 	},

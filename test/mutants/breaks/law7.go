@@ -13,14 +13,15 @@ func lostLogs() []Mutant {
 		},
 		{
 			Name: "the-leaders-state-is-right", Law: "L7", Broken: "a State that differs from the leader's is the wrong one",
-			Edits: []Edit{{"internal/daemon/digest.go", "if 2*len(names) > len(voters) {",
+			Edits: []Edit{{"internal/membership/comparing/comparing.go", "if 2*len(names) > len(voters) {",
 				"if slices.Contains(names, leader) {"}},
 			Nets: first(tests("internal/daemon", "^TestALeaderWhoseStateDiffersBeginsAnew$")),
 		},
 		{
 			Name: "states-are-not-compared", Law: "L7", Broken: "nobody compares its State with that of others",
-			Edits: []Edit{{"internal/daemon/digest.go", "case verdict.odd:", "case verdict.odd && verdict.right == \"\":"}},
-			Nets:  first(tests("internal/daemon", "^TestAStateThatDiffersStopsItsNode$")),
+			Edits: []Edit{{"internal/membership/comparing/comparing.go", "case verdict.odd:",
+				"case verdict.odd && verdict.right == \"\":"}},
+			Nets: first(tests("internal/daemon", "^TestAStateThatDiffersStopsItsNode$")),
 		},
 		{
 			Name: "cut-log-votes", Law: "L7", Broken: "a voter whose log was cut by its disk votes on",
@@ -65,7 +66,7 @@ func worthless() []Mutant {
 		{
 			Name: "odd-node-lets-vms-in", Law: "L7",
 			Broken: "the doorkeeper of a node whose State is known not to be the others' lets VMs in by it",
-			Edits:  []Edit{{"internal/daemon/digest.go", "\td.odd.Store(true)\n", ""}},
+			Edits:  []Edit{{"internal/membership/comparing/comparing.go", "\tc.odd.Store(true)\n", ""}},
 			Nets:   []Net{tests("internal/daemon", "^TestAStateThatDiffersIsActedOnByNobody$")},
 		},
 		{
@@ -175,7 +176,7 @@ func otherLogs() []Mutant {
 		{
 			Name: "joins-in-a-removed-ones-place", Law: "L7",
 			Broken: "who joins under the name of a node that was just removed votes in its place, with an empty log",
-			Edits: []Edit{{"internal/daemon/joining.go", "if !root.Nodes.Has(node) && slices.",
+			Edits: []Edit{{"internal/membership/entrance/entrance.go", "if !root.Nodes.Has(node) && slices.",
 				"if root.Nodes.Has(node) && slices."}},
 			Nets: first(tests("internal/daemon", "^TestARemovedNodesPlaceInTheLogIsNobodyElses$")),
 		},

@@ -302,7 +302,7 @@ var commands = []Mutant{
 	{
 		Name: "not-asked-yet-is-an-error", Law: "-",
 		Broken: "a fence device that nobody has asked yet is said not to be its node's",
-		Edits:  []Edit{{"internal/daemon/peerclient.go", "\tif !asked {", "\tif !asked && device == \"\" {"}},
+		Edits:  []Edit{{"internal/daemon/examine.go", "\tif !asked {", "\tif !asked && device == \"\" {"}},
 		Nets:   first(tests("internal/daemon", "^TestADeviceThatWasNotAskedYetIsNoError$")),
 	},
 }
