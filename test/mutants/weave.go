@@ -161,8 +161,8 @@ func (w *woven) check(ctx context.Context, root string, mutants []breaks.Mutant)
 }
 
 func (w *woven) builds(ctx context.Context, root, list, packages string) error {
-	output, err := command(ctx, buildDeadline, root, nil, nil, "go", "build", "-tags", buildTags, "-gcflags=-e",
-		"-overlay", list, packages)
+	output, err := command(ctx, buildDeadline, root, nil, nil, "go", "build", "-o", os.DevNull, "-tags", buildTags,
+		"-gcflags=-e", "-overlay", list, packages)
 	if err != nil {
 		return fmt.Errorf("it does not build (%w):\n%s", err, output)
 	}
