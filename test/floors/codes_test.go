@@ -361,7 +361,9 @@ func failureCodes(t *testing.T) map[string]map[string]bool {
 }
 
 // isServer reports whether an import is what refuses with codes.
-func isServer(imported *ast.ImportSpec) bool { return imported.Path.Value == `"`+module+`internal/server"` }
+func isServer(imported *ast.ImportSpec) bool {
+	return imported.Path.Value == `"`+module+`internal/server"`
+}
 
 // spaced is the name of a status as people write it: ServiceUnavailable is Service Unavailable.
 func spaced(name string) string {
