@@ -16,8 +16,11 @@ type Roots struct {
 	list [rootsKept]*cluster.State
 }
 
-// Add keeps a State.
+// Add keeps a State, without its timeline: a digest leaves that out, and each entry that tells
+// something makes a list of thousands of events anew.
 func (r *Roots) Add(root *cluster.State) {
+	root = root.Fork()
+	root.Timeline = nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list[root.Index%rootsKept] = root
