@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -210,5 +209,5 @@ func (w *wander) isMadeAnewAfterALoss(ctx context.Context, node string) {
 		w.t.Fatal(err)
 	}
 	w.answers(ctx)
-	w.t.Log(fmt.Sprintf("after the loss of its host silent for %s", w.watch.Seen().Silence.Round(time.Millisecond)))
+	w.t.Logf("after the loss of its host silent for %s", w.watch.Seen().Silence.Round(time.Millisecond))
 }
