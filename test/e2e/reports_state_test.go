@@ -83,6 +83,9 @@ func (f *fixture) retellImportedState(t *testing.T, ctx context.Context) {
 	needsFirmware(t)
 	f.settleOn(t, ctx, map[string]string{mover.Guest.Name: "node1", still.Guest.Name: "node1", still2.Guest.Name: "node2"})
 	before := f.waitAtRest(t, ctx)
+	for _, node := range f.Nodes() { // a report before this one may have had them share
+		f.shell(t, ctx, node, "! mountpoint -q "+tpmStates+" || umount "+tpmStates)
+	}
 	const path = "/srv/cluster/safe.xml"
 	if err := os.WriteFile(filepath.Join(f.world.SharedDirectory(), "safe.xml"), []byte(lab.GuestXML(safe.Guest)),
 		0o600); err != nil {
