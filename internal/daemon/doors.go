@@ -60,17 +60,8 @@ func (d *Daemon) keepLinks(ctx context.Context) {
 			d.tellForwarder(d.peers())
 		}
 		d.keepGossip()
-		timer := time.NewTimer(linksEvery)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep.Until(ctx, changed, linksEvery) {
 			return
-		case <-changed:
-			timer.Stop()
-			if !sleep.For(ctx, 20*time.Millisecond) { // entries come in bursts
-				return
-			}
-		case <-timer.C:
 		}
 	}
 }

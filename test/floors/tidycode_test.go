@@ -20,15 +20,6 @@ const (
 	mostFiles       = 20
 )
 
-// mostFilesOf is how many files of code a package may have. The simulated world is one value, and
-// Go has all methods of a type in one package: its files are what rooms are elsewhere.
-func mostFilesOf(folder string) int {
-	if folder == "test/sim" {
-		return 2 * mostFiles
-	}
-	return mostFiles
-}
-
 // source is a parsed file of code.
 type source struct {
 	name string
@@ -232,7 +223,7 @@ func measurePackages(found *findings, sources []*source) {
 		}
 	}
 	for folder, n := range files {
-		for range n - mostFilesOf(folder) {
+		for range n - mostFiles {
 			found.add("package-size", folder, "%s: %d files of code", folder, n)
 		}
 		if docs[folder] != 1 {

@@ -80,8 +80,7 @@ func (s *source) searchWords(found *findings, bans []ban) {
 		}
 		text, _ := strconv.Unquote(literal.Value)
 		for _, b := range bans {
-			// A word alone is a name, of a key or of what another program prints, and no sentence.
-			if b.messages && strings.Contains(text, " ") {
+			if b.messages {
 				b.search(found, text, s.name, s.line(literal.Pos()))
 			}
 		}
@@ -94,19 +93,13 @@ func (tr *tree) searchPages(found *findings, bans []ban) {
 	for name, text := range tr.pages {
 		for _, b := range bans {
 			if b.manuals && name != "docs/words.md" {
-				b.search(found, uncited(text), name, 1)
+				b.search(found, text, name, 1)
 			}
 		}
 	}
 }
 
-// uncited is a page without what stands in backquotes: a citation of what programs print.
-func uncited(text string) string {
-	return cited.ReplaceAllStringFunc(text, func(span string) string { return strings.Repeat(" ", len(span)) })
-}
-
 var (
-	cited = regexp.MustCompile("`[^`\n]*`")
 	// A page's link, with or without a place inside the page.
 	link = regexp.MustCompile(`\]\(([^)\s#]*)(#[^)\s]*)?\)`)
 	// A file, a colon, and names that it declares, with or without backquotes.

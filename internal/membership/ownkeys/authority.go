@@ -29,17 +29,8 @@ func (k *Keys) KeepRotation(ctx context.Context) {
 		if pause := k.followKeys(ctx); pause > 0 && !sleep.For(ctx, pause) {
 			return
 		}
-		timer := time.NewTimer(authorityEvery)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep.Until(ctx, changed, authorityEvery) {
 			return
-		case <-changed:
-			timer.Stop()
-			if !sleep.For(ctx, 20*time.Millisecond) { // entries come in bursts
-				return
-			}
-		case <-timer.C:
 		}
 	}
 }

@@ -60,17 +60,8 @@ func (r *Roll) Run(ctx context.Context) {
 				r.Logger.Info("the log's members were not changed", "error", err)
 			}
 		}
-		timer := time.NewTimer(membersEvery)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep.Until(ctx, changed, membersEvery) {
 			return
-		case <-changed:
-			timer.Stop()
-			if !sleep.For(ctx, 20*time.Millisecond) { // entries come in bursts
-				return
-			}
-		case <-timer.C:
 		}
 	}
 }
